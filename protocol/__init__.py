@@ -1,0 +1,1 @@
+"""The one definition of Dosewire's bytes: records, messages, frames, chain and topics."""

@@ -1,0 +1,172 @@
+# Generated from protocol/schema.py by protocol/codegen.py: do not edit.
+import struct
+
+from micropython import const
+
+VERSION = const(1)
+TIME_BASE = const(1704067200)
+MAX_RECORD = const(64)
+MAX_BODY = const(1024)
+MAX_WINDOW = const(2048)
+UNKNOWN_DURATION = const(4294967295)
+
+EPOCH = const(1)
+BOOT = const(2)
+TIME_SET = const(3)
+GAP = const(4)
+STATE = const(5)
+MAINTENANCE = const(6)
+SUPPRESSED = const(7)
+LID_OPENED = const(32)
+LID_CLOSED = const(33)
+DOSE = const(34)
+DOSE_END = const(35)
+RESPONSE = const(36)
+
+QUALITY_UPTIME = const(0)
+QUALITY_RTC = const(1)
+QUALITY_SYNCED = const(2)
+
+MODE_PATIENT = const(0)
+MODE_REFILL = const(1)
+MODE_TECHNICIAN = const(2)
+MODE_BENCH = const(3)
+
+REASON_PROVISIONED = const(1)
+REASON_REPLACED = const(2)
+
+CAUSE_POWER = const(1)
+CAUSE_WATCHDOG_OR_RESET = const(3)
+
+GAP_TRIMMED = const(1)
+GAP_DAMAGED = const(2)
+
+SOURCE_GATEWAY = const(1)
+SOURCE_TECHNICIAN = const(2)
+
+SERVICE_OK = const(0)
+SERVICE_UNPROVISIONED = const(1)
+SERVICE_KEY_LOST = const(2)
+SERVICE_JOURNAL_LOST = const(3)
+
+ERROR_UNKNOWN_MESSAGE = const(1)
+ERROR_MALFORMED = const(2)
+ERROR_WRONG_EPOCH = const(3)
+ERROR_NOT_PROVISIONED = const(4)
+ERROR_OUT_OF_RANGE = const(5)
+
+MESSAGE_HELLO = const(1)
+MESSAGE_READ = const(2)
+MESSAGE_EVENTS = const(3)
+MESSAGE_ACK = const(4)
+MESSAGE_WATERMARK = const(5)
+MESSAGE_TIME = const(6)
+MESSAGE_ERROR = const(15)
+
+RECORD = (">LHLHB", 1, ">8s")  # seq boot time stamp type data tag
+DATA = {
+    1: (">LLB8s",),  # epoch, previous, reason, board_id
+    2: (">BHBBB",),  # cause, skipped, major, minor, patch
+    3: (">LHLHBLHLB",),  # uptime, uptime_ms, old, old_ms, old_quality, new, new_ms, uncertainty, source
+    4: (">LLB",),  # first, last, cause
+    5: (">HH",),  # settings, active
+    6: (">L",),  # uptime
+    7: (">BH",),  # type, count
+    32: (">H",),  # settings
+    33: (">HL",),  # settings, duration
+    34: (">HB",),  # settings, compartment
+    35: (">HBL",),  # settings, compartment, dwell
+    36: (">HBBL",),  # settings, button, question, prompt
+}
+RX = {
+    1: (">BB",),  # oldest, newest
+    2: (">LLH",),  # epoch, start, window
+    4: (">LL",),  # epoch, next
+    5: (">LL8sLL", (">LL",), (">L",)),  # epoch, next, tag, store, rev, ranges, refused
+    6: (">LHLB",),  # time, ms, uncertainty, source
+    15: (">BB", 0),  # code, type, text
+}
+TX = {
+    1: (">8s8sBBBBBHLLL8sLLBL",),  # device_id, board, major, minor, patch, version, service, boot, epoch, first, next, tag, uptime, time, quality, nonce
+    3: (">L8sB", 0),  # epoch, previous, count, records
+    15: (">BB", 0),  # code, type, text
+}
+
+def pack(layout, *values):
+    # bytes of a layout; ValueError where a value does not fit its field
+    out = b""
+    at = 0
+    for part in layout:
+        if part == 0:
+            out += values[at]
+            at += 1
+        elif part == 1:
+            out += _fit(">B", (len(values[at]),)) + values[at]
+            at += 1
+        elif isinstance(part, tuple):
+            items = values[at]
+            out += _fit(">B", (len(items),))
+            for item in items:
+                out += _fit(part[0], item if isinstance(item, tuple) else (item,))
+            at += 1
+        else:
+            end = at + _count(part)
+            out += _fit(part, values[at:end])
+            at = end
+    if at != len(values):
+        raise ValueError("values")
+    return out
+
+
+def unpack(layout, data, start=0):
+    # (values, end); bytes after the last part belong to a newer sender
+    values = []
+    for part in layout:
+        if part == 0:
+            values.append(bytes(data[start:]))
+            start = len(data)
+        elif part == 1:
+            (size,) = _cut(">B", data, start)
+            start += 1 + size
+            if start > len(data):
+                raise ValueError("short")
+            values.append(bytes(data[start - size : start]))
+        elif isinstance(part, tuple):
+            (count,) = _cut(">B", data, start)
+            start += 1
+            step = struct.calcsize(part[0])
+            items = []
+            for _ in range(count):
+                item = _cut(part[0], data, start)
+                items.append(item if len(item) > 1 else item[0])
+                start += step
+            values.append(items)
+        else:
+            values.extend(_cut(part, data, start))
+            start += struct.calcsize(part)
+    return values, start
+
+
+def _cut(form, data, start):
+    if start + struct.calcsize(form) > len(data):
+        raise ValueError("short")
+    return struct.unpack_from(form, data, start)
+
+
+def _fit(form, values):
+    # struct.pack truncates silently on the device: what comes back must be what went in
+    try:
+        out = struct.pack(form, *values)
+        if struct.unpack(form, out) == tuple(values):
+            return out
+    except Exception:
+        pass
+    raise ValueError("range")
+
+
+def _count(form):
+    # fields of a struct format: one per letter
+    n = 0
+    for c in form[1:]:
+        n += c > "9"
+    return n

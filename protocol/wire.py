@@ -1,0 +1,90 @@
+"""Typed objects to bytes and back, on the host."""
+
+from typing import TypeVar
+
+from construct import ConstructError
+from construct_typed import DataclassMixin
+
+from protocol import schema
+
+T = TypeVar("T", bound=DataclassMixin)
+_LENGTH_AT = 13
+_HEAD = 14
+_MIN_RECORD = _HEAD + schema.TAG_SIZE
+
+
+class WireError(ValueError):
+    """Bytes that are not what they should be, or a value that does not fit its field."""
+
+
+def build(message: DataclassMixin) -> bytes:
+    """Return the bytes of a message, a record or record data.
+
+    Raises WireError if a value does not fit its field.
+    """
+    try:
+        return schema.struct_of(type(message)).build(message)
+    except (ConstructError, TypeError, ValueError) as error:
+        raise WireError(f"{type(message).__name__}: {error}") from error
+
+
+def parse(cls: type[T], data: bytes) -> T:
+    """Return the `cls` at the start of `data`; bytes after it are a newer sender's, and ignored.
+
+    Raises WireError if `data` is too short or malformed.
+    """
+    try:
+        result: T = schema.struct_of(cls).parse(data)
+    except (ConstructError, ValueError) as error:
+        raise WireError(f"{cls.__name__}: {str(error).splitlines()[0]}") from error
+    return result
+
+
+def parse_data(record: schema.Record) -> DataclassMixin | None:
+    """Return the typed data of a record, None for a type this version does not know.
+
+    Raises WireError if the data is shorter than its type needs.
+    """
+    cls = schema.RECORD_DATA.get(schema.RecordType(record.type))
+    return None if cls is None else parse(cls, record.data)
+
+
+def split_records(blob: bytes) -> list[bytes]:
+    """Cut the records part of EVENTS into single records, verbatim.
+
+    Raises WireError if a record is longer than 64 bytes or the last one is cut.
+    """
+    records = []
+    start = 0
+    while start < len(blob):
+        length = blob[start + _LENGTH_AT] if start + _LENGTH_AT < len(blob) else 0
+        end = start + _MIN_RECORD + length
+        if end > len(blob) or end - start > schema.MAX_RECORD:
+            raise WireError(f"record at byte {start} is cut or longer than {schema.MAX_RECORD}")
+        records.append(blob[start:end])
+        start = end
+    return records
+
+
+def events_records(events: schema.Events) -> list[bytes]:
+    """Return the records of EVENTS, verbatim, checked for count and contiguous seq.
+
+    Raises WireError if count, seqs or lengths do not agree.
+    """
+    records = split_records(events.records)
+    if not records or len(records) != events.count:
+        raise WireError(f"EVENTS says {events.count} records and holds {len(records)}")
+    first = seq_of(records[0])
+    if any(seq_of(raw) != first + i for i, raw in enumerate(records)):
+        raise WireError(f"EVENTS from seq {first}: seqs are not contiguous")
+    return records
+
+
+def seq_of(raw: bytes) -> int:
+    """Return the seq of a record in bytes."""
+    return int.from_bytes(raw[:4], "big")
+
+
+def tag_of(raw: bytes) -> bytes:
+    """Return the tag of a record in bytes."""
+    return raw[-schema.TAG_SIZE :]
