@@ -1,0 +1,52 @@
+# Everything from a clean clone: `make demo` and `make test` set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SEED ?=
+REPORT ?= report.json
+
+.PHONY: help setup demo test quick check format generate lock bench soak clean
+
+help:  ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+setup: $(VENV)/.ready  ## system packages and .venv (demo and test do it by themselves)
+
+$(VENV)/.ready: requirements.lock pyproject.toml tools/setup.sh
+	@sh tools/setup.sh "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+demo: setup  ## the whole chain, live; HEADLESS=1 REPORT=report.json: scripted, ends by itself
+	@$(BIN)/dosewire sim demo $(if $(HEADLESS),--headless --report "$(REPORT)") $(if $(SEED),--seed $(SEED))
+
+test: setup  ## every test that belongs in CI
+	@$(BIN)/pytest -m "not soak"
+
+quick: setup  ## the inner loop, at most 30 s
+	@$(BIN)/pytest -m "not slow and not soak" -x
+
+check: setup  ## format, lint, types, generated files current
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m protocol.codegen --check
+	@$(BIN)/python -m hardware.pinmap --check
+	@echo "check: all good"
+
+format: setup  ## put code in order
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+generate: setup  ## make the generated files anew
+	@$(BIN)/python -m protocol.codegen
+	@$(BIN)/python -m hardware.pinmap
+
+lock:  ## resolve requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
+		--extra dev --python-version 3.11 pyproject.toml -o requirements.lock
+
+soak: setup  ## long campaigns
+	@$(BIN)/pytest -m soak --timeout 3600
+
+clean:  ## remove what was made here; runs/ stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
