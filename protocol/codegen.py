@@ -202,7 +202,7 @@ def _count(form):
 def generate() -> str:
     """Return the text of the device's codec."""
     lines = [
-        "# Generated from protocol/schema.py by protocol/codegen.py: do not edit.",
+        "# Generated from protocol/schema by protocol/codegen.py: do not edit.",
         "import struct",
         "",
         "from micropython import const",

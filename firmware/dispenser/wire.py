@@ -1,4 +1,4 @@
-# Generated from protocol/schema.py by protocol/codegen.py: do not edit.
+# Generated from protocol/schema by protocol/codegen.py: do not edit.
 import struct
 
 from micropython import const
@@ -17,11 +17,23 @@ GAP = const(4)
 STATE = const(5)
 MAINTENANCE = const(6)
 SUPPRESSED = const(7)
+HEARTBEAT = const(8)
+POWER = const(9)
+SETTINGS_APPLIED = const(10)
+SETTINGS_REFUSED = const(11)
+RELEASE = const(12)
+FAULT = const(13)
+TAMPER = const(14)
 LID_OPENED = const(32)
 LID_CLOSED = const(33)
 DOSE = const(34)
 DOSE_END = const(35)
 RESPONSE = const(36)
+PROMPT_SHOWN = const(37)
+PROMPT_EXPIRED = const(38)
+REMINDER = const(39)
+WINDOW_MISSED = const(40)
+REFILL = const(41)
 
 QUALITY_UPTIME = const(0)
 QUALITY_RTC = const(1)
@@ -77,6 +89,18 @@ DATA = {
     34: (">HB",),  # settings, compartment
     35: (">HBL",),  # settings, compartment, dwell
     36: (">HBBL",),  # settings, button, question, prompt
+    8: (">LLHHBBLH",),  # uptime, free, held, battery, source, temperature, clock_age, worst_gap
+    9: (">BH",),  # source, battery
+    10: (">HHL",),  # version, previous, counter
+    11: (">HBL",),  # version, reason, counter
+    12: (">BBBBBBL",),  # action, major, minor, patch, slot, reason, counter
+    13: (">BBL",),  # kind, subject, value
+    14: (">BB",),  # kind, subject
+    37: (">HBLB",),  # settings, question, prompt, trigger
+    38: (">HBLB",),  # settings, question, prompt, reason
+    39: (">HBB",),  # settings, window, step
+    40: (">HBBL",),  # settings, window, compartment, start
+    41: (">HBBB",),  # settings, action, cause, compartments
 }
 RX = {
     1: (">BB",),  # oldest, newest
