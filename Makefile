@@ -30,6 +30,7 @@ check: setup  ## format, lint, types, generated files current
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m protocol.codegen --check
+	@$(BIN)/python -m protocol.vectors --check
 	@$(BIN)/python -m hardware.pinmap --check
 	@echo "check: all good"
 
@@ -39,6 +40,7 @@ format: setup  ## put code in order
 
 generate: setup  ## make the generated files anew
 	@$(BIN)/python -m protocol.codegen
+	@$(BIN)/python -m protocol.vectors
 	@$(BIN)/python -m hardware.pinmap
 
 lock:  ## resolve requirements.lock anew from pyproject.toml (needs uv)
