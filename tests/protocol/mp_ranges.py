@@ -19,7 +19,7 @@ def misfits(form):
         )
     for at in range(len(good)):
         for value in bad[at]:
-            yield [*good[:at], value, *good[at + 1 :]]
+            yield good[:at] + [value] + good[at + 1 :]
 
 
 let_through = 0
