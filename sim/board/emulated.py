@@ -1,0 +1,474 @@
+"""The emulated board: power switch, USB cable and environment of one MicroPython process."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import struct
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from hardware.board import Board
+from sim.board import control, images
+from sim.board.launcher import SOFT_RESET
+from sim.board.process import Boot, BoardProcess, Message
+from sim.board.pty_link import Relay
+
+State = Literal["off", "booting", "running", "resetting"]
+
+CHIPS = {"ds3231": control.CHIP_DS3231, "at24c32": control.CHIP_AT24C32}
+RESET_TIME = 1_609_459_200  # machine.RTC after a hard reset: 2021-01-01
+ADC_FULL_MV = 3300
+# What the emulation itself occupies in the interpreter's heap; a test holds it to the truth.
+SHIM_HEAP = 96 * 1024
+
+
+@dataclass(frozen=True)
+class OutputEvent:
+    """An output changed at `time_ns` (since 1970, as the board wrote it).
+
+    kind "level": `value` 0 or 1; "pwm": `value` is the duty of 65535 and `freq` in Hz; "pixels":
+    `data` is the WS2812 chain's bytes, green first.
+    """
+
+    time_ns: int
+    name: str
+    kind: Literal["level", "pwm", "pixels"]
+    value: int = 0
+    freq: int = 0
+    data: bytes = b""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """One end of the interpreter's process: when, why, and its exit code (negative: signal)."""
+
+    time_ns: int
+    cause: str
+    code: int
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where an armed power cut struck: "program", "erase" or "eeprom", block or page."""
+
+    time_ns: int
+    operation: str
+    where: int
+
+
+OPERATIONS = {
+    control.OP_PROGRAM: "program",
+    control.OP_ERASE: "erase",
+    control.OP_EEPROM: "eeprom",
+}
+
+
+class EmulatedBoard:
+    """One board. Every method belongs to the event loop that made it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        hardware: Board,
+        *,
+        name: str,
+        heap: str = "240wK",
+        on_output: Callable[[OutputEvent], None] | None = None,
+        log: logging.Logger | None = None,
+        erase_ms: int = 0,
+    ) -> None:
+        """Prepare it, switched off. `heap` as MicroPython's -X heapsize; `erase_ms` per block.
+
+        Raises ValueError when the folder's images do not fit the hardware.
+        """
+        self.folder = folder.resolve()
+        self.hardware = hardware
+        self.name = name
+        self.unique_id = hashlib.sha256(name.encode()).digest()[:8]
+        self.state: State = "off"
+        self.boots = 0
+        self.exits: list[Exit] = []
+        self.cuts: list[Cut] = []
+        self.operations = 0
+        self.wear: Counter[int] = Counter()  # erases by block
+        self.peak_heap_bytes = 0
+        self.plugged = True
+        self._heap = heap_size(heap) + SHIM_HEAP
+        self._erase_ms = erase_ms
+        self._on_output = on_output
+        self._log = log or logging.getLogger(f"board.{name}")
+        self._loop = asyncio.get_running_loop()
+        images.create(self.folder, hardware.flash.size)
+        self._console = (self.folder / "console.log").open("ab", buffering=0)
+        self._relay = Relay(self.folder / "port", self._console_write)
+        self._process: BoardProcess | None = None
+        self._active = dict.fromkeys(hardware.inputs, False)
+        self._battery_mv = 4500
+        self._present = dict.fromkeys(hardware.i2c.devices, True)
+        self._pin_names = {pin: name for name, pin in hardware.pins().items()}
+        self._next: tuple[str, int] = ("power", 0)  # why the process ends, and what then
+        self._changed = self._loop.create_future()
+        self._forget()
+
+    def _forget(self) -> None:
+        # what only power keeps
+        self._reason = control.REASON_POWER
+        self._scratch = [0] * 8
+        self._levels: dict[int, int] = {}
+        self._reset_chip()
+
+    def _reset_chip(self) -> None:
+        self._boot_ns = time.monotonic_ns()
+        self._clock = RESET_TIME * 10**9 - self._boot_ns
+        self._levels.clear()
+        self._set_watchdog(0)
+        self._raw = 0
+
+    # --- power and cable
+
+    async def power_on(self) -> None:
+        """Switch on and return when the board has run boot.py; no-op when it is on."""
+        if self.state == "off":
+            self._forget()
+            self._start("booting")
+        await self.wait_for(lambda: self.state in ("running", "off"))
+
+    async def power_cut(self) -> None:
+        """Battery and USB gone at once: nothing in RAM survives."""
+        self._end("power cut")
+        await self.wait_for(lambda: self._process is None)
+
+    def cut_at(self, operation: int, byte: int) -> None:
+        """Let power die inside the n-th (from 1) write or erase from now, after `byte` bytes.
+
+        A torn erase is half a block of 0xff. `wait_cut` tells when it has happened.
+        """
+        if operation < 1 or byte < 0:
+            raise ValueError("operation counts from 1, byte from 0")
+        self._send(control.CUT, 0, operation, byte)
+
+    async def wait_cut(self, timeout: float = 10) -> Cut:
+        """The cut that `cut_at` armed; raises TimeoutError when it does not come."""
+        await self.wait_for(lambda: bool(self.cuts) and self.state == "off", timeout)
+        return self.cuts[-1]
+
+    async def unplug(self) -> None:
+        """Pull the USB cable: the port vanishes, the board runs on from its battery."""
+        self.plugged = False
+        self._relay.detach()
+        self._send_vbus()
+        self._notify()
+
+    async def plug(self) -> None:
+        """Put the USB cable in: the port is back under the same path once boot.py is done."""
+        self.plugged = True
+        self._send_vbus()
+        self._attach()
+        self._notify()
+
+    async def close(self) -> None:
+        """Switch off and leave nothing running; the object is done with."""
+        await self.power_cut()
+        self._relay.detach()
+        self._console.close()
+
+    async def __aenter__(self) -> Self:
+        """Switch on."""
+        try:
+            await self.power_on()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        await self.close()
+
+    # --- environment
+
+    @property
+    def port(self) -> Path:
+        """The serial port for mpremote and the gateway; there while plugged in and running."""
+        return self._relay.port.link
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the interpreter, None when off."""
+        return self._process.pid if self._process else None
+
+    @property
+    def relay(self) -> Relay:
+        """The USB cable, with its fault hook `tamper`."""
+        return self._relay
+
+    def set_input(self, name: str, active: bool) -> int:
+        """Make an input active or not; returns the true time (ns since 1970) of the edge.
+
+        Raises KeyError for an unknown name.
+        """
+        pin = self.hardware.inputs[name].pin
+        self._active[name] = active
+        now = time.time_ns()
+        self._send(control.INPUT, pin, int(active))
+        return now
+
+    def set_battery(self, millivolts: int) -> None:
+        """Voltage of the cells; the pin sees it through the board's divider."""
+        self._battery_mv = millivolts
+        self._send_raw(self._battery())
+
+    def rtc_present(self, present: bool) -> None:
+        """Whether the DS3231 answers on the bus."""
+        self._set_present("ds3231", present)
+
+    def eeprom_present(self, present: bool) -> None:
+        """Whether the AT24C32 answers on the bus."""
+        self._set_present("at24c32", present)
+
+    def rtc_set_offset(self, seconds: float) -> None:
+        """Let the DS3231 jump: host's clock (UTC) plus `seconds` from now on."""
+        images.set_rtc_offset(self.folder, seconds)
+
+    def rtc_offset(self) -> float:
+        """Seconds by which the DS3231 is ahead of the host's clock."""
+        return images.rtc_offset(self.folder)
+
+    def rtc_stop_oscillator(self) -> None:
+        """Set the DS3231's oscillator-stop flag."""
+        images.stop_oscillator(self.folder)
+
+    async def wait_for(self, condition: Callable[[], bool], timeout: float = 10) -> None:
+        """Return once the condition holds, looked at after every change; raises TimeoutError."""
+        async with asyncio.timeout(timeout):
+            while not condition():
+                await asyncio.shield(self._changed)
+
+    # --- life of the process
+
+    def _start(self, state: State) -> None:
+        self.boots += 1
+        self.state = state
+        self._next = ("crash", 0)
+        flash = self.hardware.flash
+        boot = Boot(
+            self.folder, str(self._heap), self._raw, self._boot_ns // 1000, self.unique_id,
+            self._reason, flash.block_size, flash.blocks, self._erase_ms,
+        )  # fmt: skip
+        self._process = BoardProcess(
+            boot, self._surroundings(), self._message, self._relay.from_board, self._exited
+        )
+        self._log.info("boot %d, pid %d", self.boots, self._process.pid)
+        self._notify()
+
+    def _surroundings(self) -> list[bytes]:
+        """What is true before the firmware looks: wiring, levels, and what outlives a reset."""
+        messages = []
+        for name, part in self.hardware.inputs.items():
+            source = self.hardware.outputs[part.lit_by] + 1 if part.lit_by else 0
+            messages.append(control.pack(control.WIRE, part.pin, part.active | source << 8))
+            messages.append(control.pack(control.INPUT, part.pin, int(self._active[name])))
+        for pin in self.hardware.internal.values():
+            messages.append(control.pack(control.WIRE, pin, 1))
+        bus = self.hardware.i2c
+        messages.append(control.pack(control.BUS, bus.id, bus.sda | bus.scl << 8))
+        for name, address in bus.devices.items():
+            messages.append(control.pack(control.CHIP, address, CHIPS[name]))
+            messages.append(control.pack(control.PRESENT, address, int(self._present[name])))
+        for register, value in enumerate(self._scratch):
+            messages.append(control.pack(control.SCRATCH, register, value))
+        for pin, level in self._levels.items():
+            messages.append(control.pack(control.OUTPUT, pin, level))
+        messages.append(control.pack(control.CLOCK, 0, 0, self._clock))
+        fed_us = time.monotonic_ns() // 1000
+        messages.append(control.pack(control.WATCHDOG, 0, self._timeout_us, fed_us))
+        return [*messages, self._battery(), *self._vbus()]
+
+    def _end(self, cause: str, exit_to: int = 0) -> None:
+        """Kill the process; `_exited` goes on from there."""
+        if self._process and self._next[0] == "crash":
+            self._next = (cause, exit_to)
+            if cause != "soft reset":
+                self._set_watchdog(0)
+                self._relay.disconnect()
+                self._relay.detach()
+            self._process.kill()
+
+    def _exited(self, code: int) -> None:
+        self._process = None
+        cause = self._next[0]
+        self._relay.disconnect()
+        if cause == "crash" and code in (SOFT_RESET, SOFT_RESET + 1):
+            cause, self._raw = "soft reset", code - SOFT_RESET
+        self.exits.append(Exit(time.time_ns(), cause, code))
+        self._log.info("process ended: %s, code %d", cause, code)
+        if cause == "soft reset":
+            self._relay.from_board(b"MPY: soft reboot\r\n")
+            self._start("resetting")
+        elif cause in ("reset", "watchdog"):
+            self._reset_chip()
+            self._start("resetting")
+        else:
+            self._off(cause)
+
+    def _off(self, cause: str) -> None:
+        self.state = "off"
+        self._set_watchdog(0)
+        self._relay.detach()
+        if cause == "crash":
+            self._log.error("the interpreter died; see %s", self._console.name)
+        self._notify()
+
+    # --- what the board says
+
+    def _message(self, message: Message) -> None:
+        if message.kind in (control.LEVEL, control.PWM, control.PIXELS):
+            self._output(message)
+        elif message.kind == control.FEED:
+            self._set_watchdog(message.value)
+            return
+        else:
+            self._handlers()[message.kind](message)
+        self._notify()
+
+    def _handlers(self) -> dict[int, Callable[[Message], None]]:
+        return {
+            control.READY: self._ready,
+            control.RESET: self._reset,
+            control.WATCHDOG: lambda message: self._set_watchdog(message.value),
+            control.CLOCK: self._clock_set,
+            control.SCRATCH: self._scratch_set,
+            control.OPERATION: self._operation,
+            control.CUT_DONE: self._cut,
+            control.HEAP: self._heap_peak,
+        }
+
+    def _ready(self, message: Message) -> None:
+        if self._process and self._next[0] == "crash":
+            self.state = "running"
+            self._relay.connect(self._process)
+            self._attach()
+
+    def _reset(self, message: Message) -> None:
+        if message.ident == control.RESET_SOFT:
+            self._end("soft reset")
+        else:
+            self._reason = control.REASON_FORCED
+            self._end("reset")
+
+    def _clock_set(self, message: Message) -> None:
+        self._clock = message.stamp
+
+    def _scratch_set(self, message: Message) -> None:
+        self._scratch[message.ident] = message.value
+
+    def _operation(self, message: Message) -> None:
+        self.operations += 1
+        if message.ident == control.OP_ERASE:
+            self.wear[message.value] += 1
+
+    def _cut(self, message: Message) -> None:
+        kind = OPERATIONS[message.ident]
+        self.cuts.append(Cut(message.stamp, kind, message.value))
+        self._end("power cut")
+
+    def _heap_peak(self, message: Message) -> None:
+        self.peak_heap_bytes = max(self.peak_heap_bytes, message.value)
+
+    def _output(self, message: Message) -> None:
+        name = self._pin_names.get(message.ident, f"gpio{message.ident}")
+        stamp, value = message.stamp, message.value
+        if message.kind == control.LEVEL:
+            self._levels[message.ident] = value
+            event = OutputEvent(stamp, name, "level", value)
+        elif message.kind == control.PWM:
+            (freq,) = struct.unpack("<I", message.payload)
+            event = OutputEvent(stamp, name, "pwm", value, freq)
+        else:
+            event = OutputEvent(stamp, name, "pixels", data=message.payload)
+        if self._on_output:
+            self._on_output(event)
+
+    # --- small things
+
+    def _set_watchdog(self, timeout_us: int) -> None:
+        self._timeout_us = timeout_us
+        self._deadline = self._loop.time() + timeout_us / 1e6
+        if timeout_us and self._watchdog is None:
+            self._watchdog = self._loop.call_at(self._deadline, self._look_at_watchdog)
+
+    _watchdog: asyncio.TimerHandle | None = None
+
+    def _look_at_watchdog(self) -> None:
+        # feeds move the deadline, not the timer; those still in the pipe count
+        self._watchdog = None
+        if self._process:
+            self._process.receive()
+        if not self._timeout_us or self._watchdog:
+            return
+        if self._loop.time() < self._deadline:
+            self._watchdog = self._loop.call_at(self._deadline, self._look_at_watchdog)
+            return
+        self._log.info("watchdog")
+        self._reason = control.REASON_TIMER
+        self._end("watchdog")
+
+    def _attach(self) -> None:
+        if self.plugged and self.state == "running" and not self._relay.port.attached:
+            self._relay.port.attach()
+
+    def _vbus(self) -> list[bytes]:
+        pin = self.hardware.internal.get("vbus_sense")
+        return [] if pin is None else [control.pack(control.INPUT, pin, int(self.plugged))]
+
+    def _send_vbus(self) -> None:
+        for message in self._vbus():
+            self._send_raw(message)
+
+    def _battery(self) -> bytes:
+        at_pin = self._battery_mv / self.hardware.dividers.get("battery", 1)
+        reading = min(max(round(at_pin * 65535 / ADC_FULL_MV), 0), 65535)
+        return control.pack(control.ANALOG, self.hardware.adc["battery"], reading)
+
+    def _set_present(self, chip: str, present: bool) -> None:
+        self._present[chip] = present
+        self._send(control.PRESENT, self.hardware.i2c.devices[chip], int(present))
+
+    def _send(self, kind: int, ident: int = 0, value: int = 0, stamp: int = 0) -> None:
+        self._send_raw(control.pack(kind, ident, value, stamp))
+
+    def _send_raw(self, message: bytes) -> None:
+        if self._process:
+            self._process.send(message)
+
+    def _console_write(self, data: bytes) -> None:
+        self._console.write(data)
+
+    def _notify(self) -> None:
+        changed, self._changed = self._changed, self._loop.create_future()
+        if not changed.done():
+            changed.set_result(None)
+
+
+def heap_size(text: str) -> int:
+    """Bytes of a -X heapsize: number, `w` (words: doubled on 64 bits), K or M."""
+    digits = text.rstrip("wKM")
+    factor = (2 if "w" in text else 1) * (1024 if "K" in text else 1 << 20 if "M" in text else 1)
+    if not digits.isdigit() or text not in (f"{digits}{unit}" for unit in UNITS):
+        raise ValueError(f"heap {text!r}: a number, then w, then K or M, is needed")
+    return int(digits) * factor
+
+
+UNITS = ("", "K", "M", "w", "wK", "wM")

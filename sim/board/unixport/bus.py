@@ -1,0 +1,130 @@
+# The board's end of the control channel, and the points at which pin interrupts are delivered.
+# Host messages wait in a pipe, as edges are latched in the chip while interrupts are off; they are
+# taken in at fixed points only (poller, sleep, Pin.value, machine.idle), so a run is deterministic.
+import select
+import struct
+import sys
+
+import control
+import micropython
+import utime
+
+_rx = _tx = _wake = _poll = None
+_held = None  # a message read but not yet applied: survives a KeyboardInterrupt
+_draining = False
+_in_irq = False
+masked = False  # machine.disable_irq()
+halted = False  # nothing of the firmware runs any more
+handlers = {}
+latched = []  # pins with an interrupt to deliver
+
+
+def attach(rx, tx, wake_rx, wake_tx):
+    global _rx, _tx, _poll, _wake, _wake_rx
+    _rx = open(rx, "rb")
+    _tx = open(tx, "wb")
+    _wake_rx = open(wake_rx, "rb")
+    _wake = open(wake_tx, "wb")
+    _poll = select.poll()
+    register(_poll)
+
+
+def register(poll):
+    poll.register(_rx, select.POLLIN)
+    poll.register(_wake_rx, select.POLLIN)
+
+
+def owns(stream):
+    return stream is _rx or stream is _wake_rx
+
+
+def send(kind, ident=0, value=0, payload=b""):
+    _tx.write(control.pack(kind, ident, value, utime.time_ns(), payload))
+
+
+def send_raw(message):
+    _tx.write(message)
+
+
+def wake():
+    # lets a blocked poller look again; called from timer callbacks
+    _wake.write(b"!")
+
+
+def drain():
+    # apply what the supervisor has sent, without running handlers; safe to be interrupted anywhere
+    global _held, _draining
+    if _draining or _in_irq:
+        return
+    _draining = True
+    try:
+        while True:
+            if _held is None:
+                _held = _rx.read(control.SIZE)
+            if not _held:
+                _held = None
+                return
+            kind, ident, _, value, stamp = struct.unpack(control.HEADER, _held)
+            handlers[kind](ident, value, stamp)
+            _held = None
+    finally:
+        _draining = False
+
+
+def run_latched():
+    global _in_irq
+    while latched and not (_in_irq or masked or halted):
+        _in_irq = True
+        try:
+            latched.pop(0).deliver()
+        finally:
+            _in_irq = False
+
+
+def pump():
+    drain()
+    run_latched()
+
+
+def call(handler, argument, hard):
+    # as the rp2 port does it: no allocation in a hard handler; an exception is printed; False = failed
+    try:
+        if hard:
+            micropython.heap_lock()
+            try:
+                handler(argument)
+            finally:
+                micropython.heap_unlock()
+        else:
+            handler(argument)
+        return True
+    except KeyboardInterrupt:
+        raise
+    except Exception as error:
+        print("Uncaught exception in IRQ callback handler")
+        sys.print_exception(error)
+        return False
+
+
+def wait(ms):
+    # sleep until a message comes or the time is over
+    if masked or not latched:
+        for stream, _ in _poll.poll(ms):
+            clear_wake(stream)
+    pump()
+
+
+def clear_wake(stream):
+    if stream is _wake_rx:
+        stream.read(64)
+
+
+def halt():
+    # the processor has stopped: only the supervisor's SIGKILL ends this
+    global halted
+    halted = True
+    while True:
+        try:
+            utime.sleep(3600)
+        except KeyboardInterrupt:
+            pass

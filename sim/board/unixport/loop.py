@@ -1,0 +1,119 @@
+# asyncio as on rp2, with pin interrupts taken in by its poller and a ThreadSafeFlag that wakes at once
+import asyncio
+import asyncio.core as core
+import gc
+import select
+
+import bus
+import control
+import utime
+
+_SAMPLE_MS = 100
+
+_waiting = []  # (flag, task)
+_idle = False
+_baseline = 0  # what this emulation itself occupies
+_peak = 0
+_sampled = 0
+
+
+class ThreadSafeFlag:
+    def __init__(self):
+        self.state = 0
+
+    def set(self):
+        self.state = 1
+        if _idle:
+            bus.wake()
+
+    def clear(self):
+        self.state = 0
+
+    async def wait(self):
+        if not self.state:
+            _waiting.append((self, core.cur_task))
+            core.cur_task.data = core._io_queue
+            yield
+        self.state = 0
+
+
+class IOQueue(core.IOQueue):
+    def __init__(self):
+        super().__init__()
+        bus.register(self.poller)
+        _waiting.clear()
+
+    def remove(self, task):
+        _waiting[:] = [entry for entry in _waiting if entry[1] is not task]
+        super().remove(task)
+
+    def wait_io_event(self, dt):
+        global _idle
+        if dt:
+            _sample()
+        while True:
+            _idle = True
+            try:
+                ready = _wake_tasks()
+                self._serve(0 if ready or bus.latched else dt)
+                bus.pump()
+            finally:
+                _idle = False
+            # without a timed task the caller takes a task at once: there must be one
+            if _wake_tasks() or dt >= 0 or core._task_queue.peek():
+                return
+
+    def _serve(self, dt):
+        for stream, event in self.poller.ipoll(dt):
+            if bus.owns(stream):
+                bus.clear_wake(stream)
+                continue
+            self._ready(self.map[id(stream)], event)
+
+    def _ready(self, entry, event):
+        if event & ~select.POLLOUT and entry[0] is not None:
+            core._task_queue.push(entry[0])
+            entry[0] = None
+        if event & ~select.POLLIN and entry[1] is not None:
+            core._task_queue.push(entry[1])
+            entry[1] = None
+        self._watch(entry)
+
+    def _watch(self, entry):
+        if entry[0] is None and entry[1] is None:
+            self._dequeue(entry[2])
+        else:
+            self.poller.modify(entry[2], select.POLLIN if entry[0] else select.POLLOUT)
+
+
+def _wake_tasks():
+    woken = False
+    for entry in list(_waiting):
+        if entry[0].state:
+            _waiting.remove(entry)
+            core._task_queue.push(entry[1])
+            woken = True
+    return woken
+
+
+def _sample():
+    global _peak, _sampled
+    now = utime.ticks_ms()
+    if now - _sampled >= _SAMPLE_MS:
+        _sampled = now
+        used = gc.mem_alloc() - _baseline
+        if used > _peak:
+            _peak = used
+            bus.send(control.HEAP, 0, used)
+
+
+def start():
+    core.IOQueue = IOQueue
+    core.new_event_loop()
+    asyncio.ThreadSafeFlag = ThreadSafeFlag
+
+
+def measure():
+    global _baseline
+    gc.collect()
+    _baseline = gc.mem_alloc()

@@ -1,0 +1,47 @@
+# Built-in modules whose Unix form differs from rp2: the same names, a few replaced
+import micropython
+import os
+import termios
+
+_ISIG = 1
+_LFLAG = 3
+
+
+def _copy(module, names):
+    for name in dir(module):
+        if not name.startswith("__"):
+            setattr(names, name, getattr(module, name))
+    return names
+
+
+def kbd_intr(char):
+    # The Unix port would let SIGINT kill the process; here 0x03 becomes data or Ctrl-C in the terminal
+    settings = termios.tcgetattr(0)
+    settings[_LFLAG] = settings[_LFLAG] | _ISIG if char == 3 else settings[_LFLAG] & ~_ISIG
+    termios.tcsetattr(0, termios.TCSANOW, settings)
+
+
+class Micropython:
+    pass
+
+
+class Os:
+    pass
+
+
+def uname():
+    return ("rp2", "rp2", "1.29.0", "1.29.0 emulated", "Raspberry Pi Pico with RP2040")
+
+
+def sync():
+    pass
+
+
+_copy(micropython, Micropython)
+_copy(os, Os)
+Micropython.kbd_intr = kbd_intr
+Os.uname = uname
+Os.sync = sync
+for _name in ("getenv", "putenv", "unsetenv", "system", "errno"):
+    if hasattr(Os, _name):
+        delattr(Os, _name)

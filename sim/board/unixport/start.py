@@ -1,0 +1,7 @@
+# Runs in the interpreter before anything of the firmware; arguments: see sim/board/process.py
+import sys
+
+sys.path[:] = sys.argv[1:3] + [".frozen"]
+import boot
+
+boot.main(globals())
