@@ -1,0 +1,164 @@
+"""The verdict on a run, computed from its files alone: `ledger.jsonl`, `store.db`,
+`registry.json` and the gateway's spool.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from sim import audit, ledger, stored
+from sim.backend import registry
+from sim.compare import Comparison, Difference, Pair, compare
+from sim.expected import Expected, debounce_ms, expected_records
+from sim.stored import Stored
+
+LEDGER = "ledger.jsonl"
+STORE = "store.db"
+REGISTRY = "registry.json"
+SPOOL = "gateway/spool.db"
+REPORT = "report.json"
+_NUMBERED = ("lost", "duplicated", "misordered", "wrong", "mistimed", "unexplained")
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """One run in figures; `differences` and `undecided_records` hold the details.
+
+    `latency_ms`: p50 and p99 from stimulus to backend commit in the calm phase; `chain`:
+    "verified", or the first bad `dispenser/epoch/seq`; `refused`: what the backend refused.
+    """
+
+    seed: int
+    run: str
+    agree: bool
+    stimuli: int
+    records_expected: int
+    records_stored: int
+    lost: int
+    duplicated: int
+    misordered: int
+    wrong: int
+    mistimed: int
+    unexplained: int
+    undecided: int
+    chain: str
+    refused: list[str]
+    faults: dict[str, int]
+    latency_ms: dict[str, float]
+    peak_heap_bytes: dict[str, int]
+    differences: list[str]
+    undecided_records: list[str]
+
+
+def compute(run: Path) -> Report:
+    """Return the report of a run folder.
+
+    Raises OSError, sqlite3.Error or ValueError (LedgerError, RegistryError, WireError) if its
+    files do not tell.
+    """
+    entries = ledger.load(run / LEDGER)
+    meta = ledger.meta(entries)
+    known = registry.load(run / REGISTRY)
+    records = stored.load(run / STORE)
+    wanted = expected_records(entries, debounce_ms())
+    verdicts = _verdicts(meta.dispensers, wanted, records, known)
+    refused, differences = audit.refusals(run / STORE, entries, meta.dispensers)
+    differences += [d for verdict in verdicts.values() for d in verdict.differences]
+    differences += _beyond_patient(run, entries, meta.dispensers, records)
+    broken = audit.first_break(records, known)
+    undecided = [item for verdict in verdicts.values() for item in verdict.undecided]
+    pairs = [pair for verdict in verdicts.values() for pair in verdict.matched]
+    kinds = Counter(difference.kind for difference in differences)
+    return Report(
+        seed=meta.seed,
+        run=str(run.resolve()),
+        agree=not differences and broken is None,
+        stimuli=len(ledger.only(ledger.Stimulus, entries)),
+        records_expected=sum(1 for item in wanted if not item.undecided),
+        records_stored=len(records),
+        **{kind: kinds[kind] for kind in _NUMBERED},
+        undecided=len(undecided),
+        chain="verified" if broken is None else _name(broken),
+        refused=refused,
+        faults=dict(Counter(fault.fault for fault in ledger.only(ledger.Fault, entries))),
+        latency_ms=_latency(pairs, entries),
+        peak_heap_bytes=_measures(entries, "peak_heap_bytes"),
+        differences=[_line(difference) for difference in differences],
+        undecided_records=[_undecided(item) for item in undecided],
+    )
+
+
+def _verdicts(
+    ids: Mapping[str, str],
+    wanted: Sequence[Expected],
+    records: Sequence[Stored],
+    known: registry.Registry,
+) -> dict[str, Comparison]:
+    return {
+        name: compare(
+            [item for item in wanted if item.dispenser == name],
+            [record for record in records if record.dispenser == device_id],
+            audit.epochs(known, device_id),
+        )
+        for name, device_id in ids.items()
+    }
+
+
+def _beyond_patient(
+    run: Path, entries: Sequence[ledger.Entry], ids: Mapping[str, str], records: Sequence[Stored]
+) -> list[Difference]:
+    found = audit.spool(run / SPOOL, records)
+    ends = _measures(entries, "journal_next")
+    for name, device_id in ids.items():
+        own = [record for record in records if record.dispenser == device_id]
+        found += audit.housekeeping(own, entries, name)
+        held = max((record.seq + 1 for record in own), default=0)
+        if held != ends.get(name, held):
+            text = f"journal ends before seq {ends[name]}, store before {held}"
+            found.append(Difference("incomplete", text, device_id))
+    strangers = {record.dispenser for record in records} - set(ids.values())
+    return found + [Difference("unexplained", "no such dispenser", d) for d in sorted(strangers)]
+
+
+def _measures(entries: Sequence[ledger.Entry], measure: str) -> dict[str, int]:
+    found = [m for m in ledger.only(ledger.Measure, entries) if m.measure == measure]
+    return {m.dispenser: m.value for m in found}
+
+
+def _latency(pairs: Iterable[Pair], entries: Sequence[ledger.Entry]) -> dict[str, float]:
+    calm = _calm(entries)
+    late = sorted(
+        (record.stored_at * 1000 - item.t) / 1e6
+        for item, record in pairs
+        if item.kind != "state" and any(start <= item.t < end for start, end in calm)
+    )
+    return {f"p{p}": round(_percentile(late, p), 1) for p in (50, 99)} if late else {}
+
+
+def _calm(entries: Sequence[ledger.Entry]) -> list[tuple[int, int]]:
+    phases = ledger.only(ledger.Phase, entries)
+    ends = [phase.t for phase in phases[1:]] + [1 << 63]
+    return [(p.t, end) for p, end in zip(phases, ends, strict=True) if p.phase == "calm"]
+
+
+def _percentile(values: Sequence[float], percent: int) -> float:
+    # nearest rank: a value that was measured
+    return values[math.ceil(percent / 100 * len(values)) - 1]
+
+
+def _name(record: Stored) -> str:
+    return f"{record.dispenser}/{record.epoch}/{record.seq}"
+
+
+def _line(d: Difference) -> str:
+    where = "/".join(
+        str(part) for part in (d.dispenser, d.epoch or "", d.seq) if part not in ("", -1)
+    )
+    return f"{d.kind:<12} {where:<32} {d.text}"
+
+
+def _undecided(item: Expected) -> str:
+    told = " ".join(f"{name} {value}" for name, value in item.fields)
+    return f"{item.dispenser} {item.kind.upper()} {told} at {item.t / 1e9:.3f}: {item.undecided}"

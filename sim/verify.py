@@ -1,0 +1,30 @@
+"""Computes a run's report anew from its files and holds it against the one that was written."""
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+from sim.report import REPORT, Report, compute
+
+
+class VerifyError(ValueError):
+    """A run folder that cannot be judged."""
+
+
+def verify(run: Path) -> tuple[Report, list[str]]:
+    """Return the recomputed report, and each figure in which the written one differs.
+
+    Raises VerifyError if a file of the run is missing or unreadable.
+    """
+    try:
+        told = msgspec.json.decode((run / REPORT).read_bytes(), type=Report)
+        found = compute(run)
+    except (OSError, sqlite3.Error, ValueError) as error:
+        raise VerifyError(f"{run}: {error}") from error
+    names = [name for name in Report.__struct_fields__ if name != "run"]
+    return found, [
+        f"{name}: report says {getattr(told, name)!r}, the files say {getattr(found, name)!r}"
+        for name in names
+        if getattr(told, name) != getattr(found, name)
+    ]
