@@ -221,6 +221,8 @@ def generate() -> str:
     lines.append(
         f"RECORD = {record!r}".replace("'", '"') + "  # seq boot time stamp type data tag"
     )
+    settings = layout(schema.struct_of(schema.Settings), "Settings")
+    lines.append(f"SETTINGS = {settings!r}".replace("'", '"'))
     for name, table in _TABLES:
         lines += _table(name, table)
     return "\n".join(lines) + _ENGINE

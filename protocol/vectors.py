@@ -1,8 +1,8 @@
 """Golden bytes for every record and message: edge values and random ones.
 
 One JSON object a line: `{"group", "name", "fields": [[name, value], ...], "hex"}`; bytes are hex,
-ranges are pairs. Groups: `data` (record data), `record`, `to_device`, `to_host`, `frame`. The
-files are frozen in `tests/vectors/`: a change of one is a change of the protocol.
+ranges are lists. Groups: `data` (record data), `record` (and settings), `to_device`, `to_host`,
+`frame`. The files are frozen in `tests/vectors/`: a change of one is a change of the protocol.
 """
 
 import dataclasses
@@ -124,7 +124,7 @@ def files() -> dict[str, str]:
     up = [(kind.name, cls) for kind, cls in schema.TO_HOST.items()]
     groups = {
         "data": _typed("data", data),
-        "record": _typed("record", [("record", schema.Record)]),
+        "record": _typed("record", [("record", schema.Record), ("settings", schema.Settings)]),
         "to_device": _typed("to_device", down),
         "to_host": _typed("to_host", up),
         "frame": _frames(),

@@ -73,9 +73,18 @@ MESSAGE_EVENTS = const(3)
 MESSAGE_ACK = const(4)
 MESSAGE_WATERMARK = const(5)
 MESSAGE_TIME = const(6)
+MESSAGE_CONFIG_PUT = const(7)
+MESSAGE_CONFIG_GET = const(8)
+MESSAGE_STATUS = const(9)
+MESSAGE_LOG = const(10)
+MESSAGE_RELEASE_BEGIN = const(11)
+MESSAGE_RELEASE_CHUNK = const(12)
+MESSAGE_RELEASE_END = const(13)
+MESSAGE_MAINTENANCE = const(14)
 MESSAGE_ERROR = const(15)
 
 RECORD = (">LHLHB", 1, ">8s")  # seq boot time stamp type data tag
+SETTINGS = (">HBBHHBB", (">LH",), (">BBBHHB",), (">BBBHH",))
 DATA = {
     1: (">LLB8s",),  # epoch, previous, reason, board_id
     2: (">BHBBB",),  # cause, skipped, major, minor, patch
@@ -108,11 +117,23 @@ RX = {
     4: (">LL",),  # epoch, next
     5: (">LL8sLL", (">LL",), (">L",)),  # epoch, next, tag, store, rev, ranges, refused
     6: (">LHLB",),  # time, ms, uncertainty, source
+    7: (">L16s", 0),  # counter, mac, settings
+    8: (),  # 
+    9: (),  # 
+    10: (">H",),  # window
+    11: (">L16sBBBB32s",),  # counter, mac, major, minor, patch, files, manifest
+    12: (">BL", 0),  # file, offset, data
+    13: (),  # 
+    14: (">B",),  # minutes
     15: (">BB", 0),  # code, type, text
 }
 TX = {
     1: (">8s8sBBBBBHLLL8sLLBL",),  # device_id, board, major, minor, patch, version, service, boot, epoch, first, next, tag, uptime, time, quality, nonce
     3: (">L8sB", 0),  # epoch, previous, count, records
+    8: (">L", 0),  # counter, settings
+    9: (">LLHHHHL",),  # uptime, free, active, battery, worst_gap, bad_frames, watermark
+    10: (">H", 0),  # dropped, text
+    11: (">BLB",),  # file, offset, refused
     15: (">BB", 0),  # code, type, text
 }
 

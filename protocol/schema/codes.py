@@ -193,4 +193,12 @@ class MessageType(EnumBase):
     ack = 0x04
     watermark = 0x05
     time = 0x06
+    config_put = 0x07
+    config_get = 0x08
+    status = 0x09
+    log = 0x0A
+    release_begin = 0x0B
+    release_chunk = 0x0C
+    release_end = 0x0D
+    maintenance = 0x0E
     error = 0x0F

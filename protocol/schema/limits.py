@@ -11,6 +11,8 @@ MAX_BODY = 1024
 MAX_WINDOW = 2048
 """Bytes a dispenser may have sent without ACK."""
 TAG_SIZE = 8
+MAC_SIZE = 16
+"""Bytes of a command's MAC."""
 FIRST_TAG = bytes(TAG_SIZE)
 """Predecessor tag of seq 0."""
 UNKNOWN_DURATION = 0xFFFFFFFF

@@ -6,7 +6,7 @@ from construct import Bytes, GreedyBytes, Int8ub, Int16ub, Int32ub, PrefixedArra
 from construct_typed import DataclassMixin, DataclassStruct, TEnum, csfield
 
 from protocol.schema.codes import ErrorCode, MessageType, Quality, Service, TimeSource
-from protocol.schema.limits import TAG_SIZE
+from protocol.schema.limits import MAC_SIZE, TAG_SIZE
 
 
 @dataclasses.dataclass
@@ -102,6 +102,106 @@ class Time(DataclassMixin):
 
 
 @dataclasses.dataclass
+class ConfigPut(DataclassMixin):
+    """Backend to dispenser: these settings from now on. A command."""
+
+    counter: int = csfield(Int32ub, "greater than that of every command accepted before")
+    mac: bytes = csfield(Bytes(MAC_SIZE), "over device id, type, counter and settings")
+    settings: bytes = csfield(GreedyBytes, "SETTINGS")
+
+
+@dataclasses.dataclass
+class ConfigGet(DataclassMixin):
+    """Host to dispenser: which settings are in force?"""
+
+
+@dataclasses.dataclass
+class Config(DataclassMixin):
+    """Dispenser to host, answer to CONFIG_PUT and CONFIG_GET: the settings in force."""
+
+    counter: int = csfield(Int32ub, "last command counter accepted")
+    settings: bytes = csfield(GreedyBytes, "SETTINGS; empty: none yet")
+
+
+@dataclasses.dataclass
+class StatusGet(DataclassMixin):
+    """Host to dispenser: how are you?"""
+
+
+@dataclasses.dataclass
+class Status(DataclassMixin):
+    """Dispenser to host, answer to STATUS: health at this moment, for a tech's eyes."""
+
+    uptime: int = csfield(Int32ub, "s since boot")
+    free: int = csfield(Int32ub, "bytes of heap free")
+    active: int = csfield(Int16ub, "inputs active, bits as in the STATE record")
+    battery: int = csfield(Int16ub, "mV; 0: not measured")
+    worst_gap: int = csfield(Int16ub, "ms, longest time between two watchdog feeds")
+    bad_frames: int = csfield(Int16ub, "frames refused since boot, stays at 65535")
+    watermark: int = csfield(Int32ub, "newest watermark heard since boot")
+
+
+@dataclasses.dataclass
+class LogGet(DataclassMixin):
+    """Host to dispenser: send what the log holds."""
+
+    window: int = csfield(Int16ub, "bytes that may be sent")
+
+
+@dataclasses.dataclass
+class Log(DataclassMixin):
+    """Dispenser to host, answer to LOG: lines for a tech, no identifiers."""
+
+    dropped: int = csfield(Int16ub, "lines dropped since boot, stays at 65535")
+    text: bytes = csfield(GreedyBytes, "ASCII, lines end with LF")
+
+
+@dataclasses.dataclass
+class ReleaseBegin(DataclassMixin):
+    """Backend to dispenser: a release follows. A command."""
+
+    counter: int = csfield(Int32ub, "greater than that of every command accepted before")
+    mac: bytes = csfield(
+        Bytes(MAC_SIZE), "over device id, type, counter and the fields after this"
+    )
+    major: int = csfield(Int8ub, "version of the release")
+    minor: int = csfield(Int8ub)
+    patch: int = csfield(Int8ub)
+    files: int = csfield(Int8ub, "files that follow; file 0 is the manifest")
+    manifest: bytes = csfield(Bytes(32), "SHA-256 of the manifest")
+
+
+@dataclasses.dataclass
+class ReleaseChunk(DataclassMixin):
+    """Host to dispenser: bytes of one file of the release."""
+
+    file: int = csfield(Int8ub, "0 is the manifest, then in its order")
+    offset: int = csfield(Int32ub, "bytes")
+    data: bytes = csfield(GreedyBytes)
+
+
+@dataclasses.dataclass
+class ReleaseEnd(DataclassMixin):
+    """Host to dispenser: all sent; check every hash and start the release."""
+
+
+@dataclasses.dataclass
+class ReleaseProgress(DataclassMixin):
+    """Dispenser to host, answer to every RELEASE message: where to go on."""
+
+    file: int = csfield(Int8ub, "file wanted next")
+    offset: int = csfield(Int32ub, "bytes of it that are on flash")
+    refused: int = csfield(Int8ub, "RefusedReason; 0: none")
+
+
+@dataclasses.dataclass
+class EnterMaintenance(DataclassMixin):
+    """Host to dispenser: stop the app and give the prompt. USB access is physical access."""
+
+    minutes: int = csfield(Int8ub, "1 to 15, then the app comes back")
+
+
+@dataclasses.dataclass
 class Error(DataclassMixin):
     """Either way: that message was refused."""
 
@@ -116,10 +216,22 @@ TO_DEVICE: dict[MessageType, type[DataclassMixin]] = {
     MessageType.ack: Ack,
     MessageType.watermark: Watermark,
     MessageType.time: Time,
+    MessageType.config_put: ConfigPut,
+    MessageType.config_get: ConfigGet,
+    MessageType.status: StatusGet,
+    MessageType.log: LogGet,
+    MessageType.release_begin: ReleaseBegin,
+    MessageType.release_chunk: ReleaseChunk,
+    MessageType.release_end: ReleaseEnd,
+    MessageType.maintenance: EnterMaintenance,
     MessageType.error: Error,
 }
 TO_HOST: dict[MessageType, type[DataclassMixin]] = {
     MessageType.hello: Hello,
     MessageType.events: Events,
+    MessageType.config_get: Config,
+    MessageType.status: Status,
+    MessageType.log: Log,
+    MessageType.release_begin: ReleaseProgress,
     MessageType.error: Error,
 }

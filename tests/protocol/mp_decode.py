@@ -26,5 +26,7 @@ if __name__ == "__main__":
     with open(sys.argv[1]) as lines:
         for line in lines:
             table, code, data = line.split()
-            layout = wire.RECORD if table == "RECORD" else getattr(wire, table)[int(code)]
+            layout = getattr(wire, table)
+            if isinstance(layout, dict):
+                layout = layout[int(code)]
             print(json.dumps(verdict(layout, binascii.unhexlify(data[1:]))))

@@ -6,6 +6,7 @@ import sys
 import wire
 
 TABLES = {"data": "DATA", "to_device": "RX", "to_host": "TX"}
+SINGLE = {"record": wire.RECORD, "settings": wire.SETTINGS}
 
 
 def value_of(value):
@@ -24,7 +25,7 @@ def replay(path, codes):
             vector = json.loads(line)
             group, name = vector["group"], vector["name"]
             table = TABLES.get(group)
-            layout = getattr(wire, table)[codes[group][name]] if table else wire.RECORD
+            layout = getattr(wire, table)[codes[group][name]] if table else SINGLE[name]
             data = binascii.unhexlify(vector["hex"])
             values = [value_of(field[1]) for field in vector["fields"]]
             got, end = wire.unpack(layout, data)

@@ -1,5 +1,6 @@
 """Device codec against host codec: what one accepts the other accepts, with the same values."""
 
+import dataclasses
 import json
 import random
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ Case = tuple[str, int, type[DataclassMixin], bytes]
 
 KINDS: list[tuple[str, int, type[DataclassMixin]]] = [
     ("RECORD", 0, schema.Record),
+    ("SETTINGS", 0, schema.Settings),
     *(("DATA", int(kind), cls) for kind, cls in schema.RECORD_DATA.items()),
     *(("RX", int(kind), cls) for kind, cls in schema.TO_DEVICE.items()),
     *(("TX", int(kind), cls) for kind, cls in schema.TO_HOST.items()),
@@ -112,7 +114,8 @@ def _passes(text: str) -> bool:
     exec(text.replace("from micropython import const", "const = int"), module)
     try:
         for table, code, cls in KINDS:
-            layout = module["RECORD"] if table == "RECORD" else module[table][code]  # type: ignore[index]
+            layouts = module[table]
+            layout = layouts[code] if isinstance(layouts, dict) else layouts
             _check(module, layout, cls)
     except (AssertionError, KeyError):
         return False
@@ -157,5 +160,5 @@ def _refused(function: object, *arguments: object) -> bool:
 
 def _device_value(value: object) -> object:
     if isinstance(value, list):
-        return [(v.first, v.last) if isinstance(v, schema.Range) else v for v in value]
+        return [v if isinstance(v, int) else dataclasses.astuple(v) for v in value]
     return value if isinstance(value, bytes) else int(value)  # type: ignore[call-overload]

@@ -21,6 +21,7 @@ CODES = {
 }
 CLASSES: dict[tuple[str, str], type[DataclassMixin]] = {
     ("record", "record"): schema.Record,
+    ("record", "settings"): schema.Settings,
     **{("data", kind.name): cls for kind, cls in schema.RECORD_DATA.items()},
     **{("to_device", kind.name): cls for kind, cls in schema.TO_DEVICE.items()},
     **{("to_host", kind.name): cls for kind, cls in schema.TO_HOST.items()},

@@ -68,10 +68,12 @@ def test_trailing_bytes_of_a_newer_sender_are_ignored(
     assert wire.parse(cls, wire.build(value) + more) == value
 
 
-@pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize(
+    "cls", [cls for cls in ALL if cls.__dataclass_fields__], ids=lambda cls: cls.__name__
+)
 def test_too_short_is_one_clear_error(cls: type[DataclassMixin]) -> None:
     with pytest.raises(wire.WireError, match=f"^{cls.__name__}: "):
-        wire.parse(cls, b"\x00" if cls not in (schema.Error,) else b"")
+        wire.parse(cls, b"")
 
 
 @pytest.mark.parametrize(
