@@ -1,0 +1,1 @@
+"""The reference RTM backend: verifies, stores and confirms what gateways publish."""
