@@ -31,6 +31,8 @@ check: setup  ## format, lint, types, generated files current
 	@$(BIN)/mypy
 	@$(BIN)/python -m protocol.codegen --check
 	@$(BIN)/python -m protocol.vectors --check
+	@$(BIN)/python -m protocol.docs --check
+	@$(BIN)/python -m protocol.asyncapi --check
 	@$(BIN)/python -m hardware.pinmap --check
 	@echo "check: all good"
 
@@ -41,6 +43,8 @@ format: setup  ## put code in order
 generate: setup  ## make the generated files anew
 	@$(BIN)/python -m protocol.codegen
 	@$(BIN)/python -m protocol.vectors
+	@$(BIN)/python -m protocol.docs
+	@$(BIN)/python -m protocol.asyncapi
 	@$(BIN)/python -m hardware.pinmap
 
 lock:  ## resolve requirements.lock anew from pyproject.toml (needs uv)
