@@ -17,7 +17,7 @@ ANALOG = 3  # ident: pin; value: 16-bit reading
 BUS = 4  # ident: I2C bus; value: sda | scl << 8
 CHIP = 5  # ident: I2C address; value: which chip (CHIP_...)
 PRESENT = 6  # ident: I2C address; value: 1 = answers
-CUT = 7  # value: n-th operation from now; stamp: bytes of it that are still programmed
+CUT = 7  # value: n-th operation from now; stamp: bytes of it that are still programmed; echoed
 OUTPUT = 8  # ident: pin, value: level an output has kept over a soft reset
 # Both ways.
 CLOCK = 16  # stamp: ns since 1970 that machine.RTC shows when the monotonic clock shows 0

@@ -26,7 +26,7 @@ CHIPS = {"ds3231": control.CHIP_DS3231, "at24c32": control.CHIP_AT24C32}
 RESET_TIME = 1_609_459_200  # machine.RTC after a hard reset: 2021-01-01
 ADC_FULL_MV = 3300
 # What the emulation itself occupies in the interpreter's heap; a test holds it to the truth.
-SHIM_HEAP = 96 * 1024
+SHIM_HEAP = 58 * 1024
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,9 @@ class EmulatedBoard:
         self._pin_names = {pin: name for name, pin in hardware.pins().items()}
         self._next: tuple[str, int] = ("power", 0)  # why the process ends, and what then
         self._changed = self._loop.create_future()
+        self._armed = (0, 0)  # operations until the cut, bytes of the last
+        self._echoed = False  # the board counts, too
+        self._cuts_before = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -148,16 +151,22 @@ class EmulatedBoard:
     def cut_at(self, operation: int, byte: int) -> None:
         """Let power die inside the n-th (from 1) write or erase from now, after `byte` bytes.
 
-        A torn erase is half a block of 0xff. `wait_cut` tells when it has happened.
+        A torn erase is half a block of 0xff. `wait_cut` tells when it has happened. Holds over
+        resets; on a board that is off, it counts from power-on. Raises ValueError.
         """
         if operation < 1 or byte < 0:
             raise ValueError("operation counts from 1, byte from 0")
+        self._armed, self._echoed = (operation, byte), False
+        self._cuts_before = len(self.cuts)
         self._send(control.CUT, 0, operation, byte)
 
     async def wait_cut(self, timeout: float = 10) -> Cut:
         """The cut that `cut_at` armed; raises TimeoutError when it does not come."""
-        await self.wait_for(lambda: bool(self.cuts) and self.state == "off", timeout)
+        await self.wait_for(self._is_cut, timeout)
         return self.cuts[-1]
+
+    def _is_cut(self) -> bool:
+        return len(self.cuts) > self._cuts_before and self.state == "off"
 
     async def unplug(self) -> None:
         """Pull the USB cable: the port vanishes, the board runs on from its battery."""
@@ -292,6 +301,7 @@ class EmulatedBoard:
         for pin, level in self._levels.items():
             messages.append(control.pack(control.OUTPUT, pin, level))
         messages.append(control.pack(control.CLOCK, 0, 0, self._clock))
+        messages.append(control.pack(control.CUT, 0, *self._armed))
         fed_us = time.monotonic_ns() // 1000
         messages.append(control.pack(control.WATCHDOG, 0, self._timeout_us, fed_us))
         return [*messages, self._battery(), *self._vbus()]
@@ -325,6 +335,7 @@ class EmulatedBoard:
 
     def _off(self, cause: str) -> None:
         self.state = "off"
+        self._armed = (0, 0)
         self._set_watchdog(0)
         self._relay.detach()
         if cause == "crash":
@@ -351,6 +362,7 @@ class EmulatedBoard:
             control.CLOCK: self._clock_set,
             control.SCRATCH: self._scratch_set,
             control.OPERATION: self._operation,
+            control.CUT: self._cut_armed,
             control.CUT_DONE: self._cut,
             control.HEAP: self._heap_peak,
         }
@@ -376,8 +388,13 @@ class EmulatedBoard:
 
     def _operation(self, message: Message) -> None:
         self.operations += 1
+        if self._echoed:
+            self._armed = (max(self._armed[0] - 1, 0), self._armed[1])
         if message.ident == control.OP_ERASE:
             self.wear[message.value] += 1
+
+    def _cut_armed(self, message: Message) -> None:
+        self._echoed = (message.value, message.stamp) == self._armed
 
     def _cut(self, message: Message) -> None:
         kind = OPERATIONS[message.ident]
@@ -455,6 +472,7 @@ class EmulatedBoard:
 
     def _console_write(self, data: bytes) -> None:
         self._console.write(data)
+        self._notify()
 
     def _notify(self) -> None:
         changed, self._changed = self._changed, self._loop.create_future()

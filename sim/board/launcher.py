@@ -103,7 +103,7 @@ class Interpreter:
                 self._rename(item, old, new)
 
     def _rename(self, string: int, old: bytes, new: bytes) -> None:
-        if not self._inside(string) or not self._inside(self._word(string + 24)):
+        if not self._inside(string) or self._word(string) != self._symbol("mp_type_str"):
             return
         if ctypes.string_at(self._word(string + 24), len(old)) == old:
             text = ctypes.create_string_buffer(new)

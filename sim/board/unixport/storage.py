@@ -15,6 +15,7 @@ def _arm(ident, value, stamp):
     global _left, _bytes
     _left = value
     _bytes = stamp
+    bus.send_raw(control.pack(control.CUT, ident, value, stamp))
 
 
 bus.handlers[control.CUT] = _arm
