@@ -347,9 +347,6 @@ class EmulatedBoard:
     def _message(self, message: Message) -> None:
         if message.kind in (control.LEVEL, control.PWM, control.PIXELS):
             self._output(message)
-        elif message.kind == control.FEED:
-            self._set_watchdog(message.value)
-            return
         else:
             self._handlers()[message.kind](message)
         self._notify()
@@ -358,7 +355,8 @@ class EmulatedBoard:
         return {
             control.READY: self._ready,
             control.RESET: self._reset,
-            control.WATCHDOG: lambda message: self._set_watchdog(message.value),
+            control.WATCHDOG: self._watchdog_set,
+            control.FEED: self._watchdog_set,
             control.CLOCK: self._clock_set,
             control.SCRATCH: self._scratch_set,
             control.OPERATION: self._operation,
@@ -379,6 +377,9 @@ class EmulatedBoard:
         else:
             self._reason = control.REASON_FORCED
             self._end("reset")
+
+    def _watchdog_set(self, message: Message) -> None:
+        self._set_watchdog(message.value)
 
     def _clock_set(self, message: Message) -> None:
         self._clock = message.stamp

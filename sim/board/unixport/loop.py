@@ -14,7 +14,7 @@ _waiting = []  # (flag, task)
 _idle = False
 _baseline = 0  # what this emulation itself occupies
 _peak = 0
-_sampled = 0
+_sampled = -_SAMPLE_MS
 
 
 class ThreadSafeFlag:

@@ -56,7 +56,7 @@ class Pin:
         if mode != -1:
             self._mode = mode
             self._pull = pull
-        self._seen = self._level()
+            self._seen = self._level()
 
     def _level(self):
         if self._mode == Pin.OUT:
@@ -64,7 +64,7 @@ class Pin:
         wire = _wires.get(self.id)
         if wire is None:
             return 1 if self._pull == Pin.PULL_UP else 0
-        dark = wire[1] >= 0 and not Pin(wire[1])._out
+        dark = wire[1] >= 0 and not (wire[1] in _pins and _pins[wire[1]]._out)
         return wire[0] if wire[2] or dark else 1 - wire[0]
 
     def value(self, *level):
@@ -81,8 +81,8 @@ class Pin:
             self._out = level
             bus.send(control.LEVEL, self.id, level)
             for number, wire in _wires.items():
-                if wire[1] == self.id:
-                    Pin(number).look()
+                if wire[1] == self.id and number in _pins:
+                    _pins[number].look()
             bus.run_latched()
 
     def on(self):
