@@ -75,7 +75,7 @@ def _plain(value: Any) -> Any:
 
 
 def _fields(value: Any) -> Fields:
-    """Names and values in the order they were read; counts and lengths belong to what they count."""
+    """Names and values in the order read; counts and lengths belong to what they count."""
     assert isinstance(value, KaitaiStruct), "not recognised"
     names = [name for name in vars(value) if not name.startswith(("_", "num_", "len_"))]
     return [[name, _plain(getattr(value, name))] for name in names]
