@@ -1,0 +1,70 @@
+"""What the gateway counts: every name once, with what it means."""
+
+from collections.abc import Iterator
+
+NAMES = {
+    # serial line
+    "port_opened": "ports opened",
+    "port_lost": "ports that vanished, hung or could not be opened",
+    "port_busy": "tries to open a port that another program holds",
+    "line_garbage": "damaged, cut or oversized frames on the line",
+    "foreign_frames": "good frames that make no sense here: an echo, an unknown or late message",
+    "bad_messages": "frames whose body is malformed",
+    "errors_received": "requests that a dispenser refused",
+    "sessions": "sessions begun",
+    "reboots": "dispensers that started anew inside a session",
+    "stalls": "reads begun again because records did not come",
+    "service_needed": "greetings of dispensers that cannot do their work",
+    "records_read": "records received, doubles included",
+    "records_spooled": "records committed that the spool did not hold",
+    "missing": "ranges of records that a dispenser skipped without a GAP record",
+    "chain_breaks": "records whose predecessor tag is not that of the record before",
+    "cursor_beyond": "dispensers whose journal ends before what was read from it",
+    # spool
+    "spool_locked": "transactions refused because another process holds the spool",
+    "spool_full": "transactions refused for lack of space",
+    "spool_errors": "transactions that failed otherwise; the spool was closed and opened anew",
+    "spool_set_aside": "corrupt spools set aside",
+    "records_pruned": "records deleted below the watermark",
+    "records_refused": "records deleted because the backend refused them",
+    "records_unusable": "records in the spool that make no message",
+    # uplink
+    "connects": "connections to the broker",
+    "connects_failed": "connections that failed or ended",
+    "published": "EVENTS published",
+    "published_again": "EVENTS published because they were still not stored",
+    "bytes_published": "payload bytes published",
+    "questions": "HELLO published: the question for a watermark",
+    "pubacks": "publications accepted by the broker",
+    "backend_away": "publications that nobody was there to read",
+    "broker_refused": "publications refused by the broker",
+    # downlink
+    "watermarks": "watermarks accepted",
+    "downlink_malformed": "messages from the broker that are not what they should be",
+    "downlink_unknown": "messages for a dispenser or epoch never seen here",
+    "downlink_dropped": "messages dropped because too many waited",
+    "watermark_stale": "watermarks older than the one known",
+    "watermark_beyond": "watermarks beyond what this gateway knows of",
+    "watermark_foreign": "watermarks with a tag that is not that of the record",
+    "stores_changed": "watermarks of a database created or restored meanwhile",
+}
+
+
+class Counters:
+    """Counts since the start of the process."""
+
+    def __init__(self) -> None:
+        self._counts = dict.fromkeys(NAMES, 0)
+
+    def add(self, name: str, n: int = 1) -> None:
+        """Count n more; raises KeyError for a name that is not declared."""
+        self._counts[name] += n
+
+    def __getitem__(self, name: str) -> int:
+        return self._counts[name]
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        return iter(self._counts.items())
+
+    def __str__(self) -> str:
+        return " ".join(f"{name}={n}" for name, n in self if n)

@@ -1,0 +1,469 @@
+"""The conversation with one dispenser: a state machine without I/O.
+
+Frames and time go in, actions come out. CLOSED -> GREETING (HELLO until answered) -> RESUMING (the
+spool says where to go on) -> READING (EVENTS -> Commit -> ACK, HELLO as ping) -> RESTING after
+trouble -> GREETING. The reader owns the offset: whatever is in doubt is read again.
+"""
+
+import enum
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from construct_typed import DataclassMixin
+
+from gateway.counters import Counters
+from gateway.detours import Detours, Span
+from gateway.spool import Cursor, Link, gap_of
+from protocol import schema, wire
+from protocol.framing import Frame
+from protocol.schema import ErrorCode, MessageType
+
+_log = logging.getLogger(__name__)
+ANSWER_WITHIN = 1.0
+"""Seconds before HELLO is asked again; grows to GREET_SELDOM when nobody answers."""
+GREET_SELDOM = 30.0
+_GREET_OFTEN = 5
+_REOPEN_AFTER = 3
+PING_EVERY = 2.0
+_PONG_WITHIN = 2.0
+_PINGS_LOST = 3
+REST = 1.0
+_REST_LONG = 10.0
+_BAD_IN_A_ROW = 3
+_SKIPS_ASKED = 3
+_TIME_EVERY = 3600.0
+_TIME_AGAIN = 60.0
+_MESSAGE_OF: dict[type[DataclassMixin], MessageType] = {
+    cls: kind for kind, cls in schema.TO_DEVICE.items()
+}
+
+
+class State(enum.Enum):
+    """Where the conversation stands."""
+
+    CLOSED = "closed"
+    GREETING = "greeting"
+    RESUMING = "resuming"
+    READING = "reading"
+    RESTING = "resting"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write this frame to the port."""
+
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """A dispenser said who it is; `resumed()` is to follow with its cursor."""
+
+    dispenser: str
+    hello: schema.Hello
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Store these records and move the cursor to `following` (None: a detour, leave it).
+
+    `committed()` or `failed()` is to follow. `acked` is the first seq not yet read by this READ.
+    """
+
+    dispenser: str
+    epoch: int
+    links: tuple[Link, ...]
+    following: int | None
+    ref: int
+    acked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """The port is silent: close it and open it again, its path may lead elsewhere by now."""
+
+    reason: str
+
+
+Action = Send | Greeted | Commit | Reopen
+
+
+class Session:
+    """One port's conversation; times are monotonic seconds."""
+
+    def __init__(
+        self, name: str, counters: Counters, time_now: Callable[[], schema.Time | None]
+    ) -> None:
+        self.state = State.CLOSED
+        self.deadline = 0.0
+        self.hello: schema.Hello | None = None
+        self._name = name
+        self._counters = counters
+        self._time_now = time_now
+        self._detours = Detours()
+        self._detour: Span | None = None
+        self._ref = 0
+        self._hello_ref = self._read_ref = 0
+        self._silent = self._bad = self._skips = 0
+        self._next = self._expected = 0
+        self._tag: bytes | None = None
+        self._stalled_at: int | None = None
+        self._read_back = False
+        self._time_sent: float | None = None
+        self._watermark: schema.Watermark | None = None
+        self._ills: str | None = None
+
+    @property
+    def dispenser(self) -> str:
+        """Id of the dispenser last greeted, "" before that."""
+        return self.hello.device_id.hex() if self.hello else ""
+
+    # ---- what happens -----------------------------------------------------------------------
+
+    def opened(self, now: float) -> list[Action]:
+        """Begin: the port was opened."""
+        return [self._greet(now)]
+
+    def closed(self) -> None:
+        """End: the port is gone. What is in flight is read again."""
+        self.state = State.CLOSED
+        self._watermark = None
+
+    def received(self, frame: Frame, now: float) -> list[Action]:
+        """Take a frame from the line."""
+        if frame.from_host:
+            return self._foreign()
+        if frame.type == MessageType.hello:
+            return self._hello(frame, now)
+        if frame.type == MessageType.events:
+            return self._events(frame, now)
+        if frame.type == MessageType.error:
+            return self._error(frame, now)
+        return self._foreign()
+
+    def resumed(self, cursor: Cursor | None, now: float) -> list[Action]:
+        """Go on reading from the cursor: what the spool lacks, from the journal's first."""
+        hello = self._greeted_hello()
+        if cursor is None or cursor.epoch != hello.epoch:
+            self._next, self._tag = hello.first, None
+        elif cursor.next > hello.next:
+            self._count("cursor_beyond", f"was read to seq={cursor.next}, ends at {hello.next}")
+            self._next, self._tag = hello.next, None
+        else:
+            self._next, self._tag = cursor.next, cursor.tag
+        self.state = State.READING
+        self._skips = 0
+        self._read_back = False
+        _log.info(
+            "%s first=%d next=%d read from seq=%d", self, hello.first, hello.next, self._next
+        )
+        return [*self._give_time(hello, now, new=True), *self._give_watermark(), self._read(now)]
+
+    def committed(self, commit: Commit, now: float) -> list[Action]:
+        """Acknowledge: the records survive a power cut."""
+        if self.state is not State.READING or commit.ref != self._read_ref:
+            return []
+        if self._detour is not None:
+            self._detour = self._detours.progress(self._detour, commit.acked)
+            if self._detour is None:
+                return [self._read(now)]
+        return [self._send(schema.Ack(epoch=commit.epoch, next=commit.acked))]
+
+    def failed(self, now: float) -> list[Action]:
+        """The spool did not take it: no ACK, and later again from what it really holds."""
+        self._rest(now, REST)
+        return []
+
+    def tick(self, now: float) -> list[Action]:
+        """Do what the deadline asks for."""
+        if now < self.deadline:
+            return []
+        if self.state is State.GREETING:
+            return self._unanswered(now)
+        if self.state is State.RESTING:
+            return [self._greet(now)]
+        if self.state is State.READING:
+            return self._ping(now)
+        return []
+
+    def mark(self, mark: schema.Watermark) -> list[Action]:
+        """Hand an accepted watermark of this dispenser on to it."""
+        if self.hello is None or mark.epoch != self.hello.epoch:
+            return []
+        self._watermark = mark
+        return self._give_watermark() if self.state is State.READING else []
+
+    def want(self, epoch: int, spans: list[Span], now: float) -> list[Action]:
+        """Read these closed ranges again, before going on at the cursor."""
+        if self.hello is None or epoch != self.hello.epoch:
+            return []
+        for first, last in spans:
+            if last < self.hello.first:
+                self._count("missing", f"seq={first}..{last} is not in the journal any more")
+            else:
+                self._detours.want((max(first, self.hello.first), last), now)
+        if self.state is State.READING and self._detour is None and self._detours.due(now):
+            return [self._read(now)]
+        return []
+
+    # ---- HELLO ------------------------------------------------------------------------------
+
+    def _greet(self, now: float) -> Action:
+        self.state = State.GREETING
+        often = max(0, self._silent - _GREET_OFTEN)
+        self.deadline = now + min(GREET_SELDOM, ANSWER_WITHIN * 2.0**often)
+        return self._ask_hello()
+
+    def _unanswered(self, now: float) -> list[Action]:
+        self._silent = min(self._silent + 1, 100)
+        if self._silent >= _REOPEN_AFTER:
+            self.deadline = now + ANSWER_WITHIN
+            return [Reopen("nobody answers")]
+        return [self._greet(now)]
+
+    def _ask_hello(self) -> Action:
+        version = schema.PROTOCOL_VERSION
+        send = self._send(schema.HelloRequest(oldest=version, newest=version))
+        self._hello_ref = self._ref
+        return send
+
+    def _hello(self, frame: Frame, now: float) -> list[Action]:
+        if not frame.reply or frame.ref != self._hello_ref:
+            return self._foreign()
+        try:
+            hello = wire.parse(schema.Hello, frame.body)
+        except wire.WireError as error:
+            return self._bad_message(str(error))
+        if self.state is State.GREETING:
+            return self._welcome(hello, frame.body, now)
+        if self.state is State.READING:
+            return self._pong(hello, frame.body, now)
+        return self._foreign()
+
+    def _welcome(self, hello: schema.Hello, body: bytes, now: float) -> list[Action]:
+        self._silent = self._bad = 0
+        if self.hello is None or _life(hello) != _life(self.hello):
+            self._detours, self._watermark = Detours(), None
+        self.hello = hello
+        if not self._can_read(hello):
+            self._rest(now, _REST_LONG)
+            return []
+        self._counters.add("sessions")
+        self.state = State.RESUMING
+        self.deadline = now + GREET_SELDOM
+        return [Greeted(self.dispenser, hello, body)]
+
+    def _can_read(self, hello: schema.Hello) -> bool:
+        ills = None
+        if hello.version != schema.PROTOCOL_VERSION:
+            ills = f"speaks protocol version {hello.version}"
+        elif hello.service != schema.Service.ok:
+            ills = f"needs service: {_name_of(hello.service)}"
+        elif hello.epoch == 0:
+            ills = "has no journal"
+        if ills is not None:
+            self._counters.add("service_needed")
+            if ills != self._ills:
+                _log.error("%s %s", self, ills)
+        self._ills = ills
+        # a journal without a key cannot grow, but what it holds is the patient's
+        return hello.version == schema.PROTOCOL_VERSION and hello.epoch != 0
+
+    def _ping(self, now: float) -> list[Action]:
+        if self._silent >= _PINGS_LOST:
+            return [Reopen("does not answer any more")]
+        self._silent += 1
+        self.deadline = now + _PONG_WITHIN
+        return [self._ask_hello()]
+
+    def _pong(self, hello: schema.Hello, body: bytes, now: float) -> list[Action]:
+        known = self._greeted_hello()
+        if _life(hello) != _life(known):
+            return self._welcome(hello, body, now)
+        self._silent = 0
+        self.deadline = now + PING_EVERY
+        self.hello = hello
+        rebooted = hello.uptime < known.uptime
+        actions = self._give_time(hello, now, new=rebooted)
+        if rebooted:
+            self._count("reboots", f"started anew, seq={hello.next}")
+            return [*actions, *self._give_watermark(), self._read(now)]
+        if self._stalled(hello):
+            self._count("stalls", f"seq={self._expected} did not come", logging.INFO)
+            return [*actions, self._read(now)]
+        if self._detour is None and self._detours.due(now):
+            return [*actions, self._read(now)]
+        return actions
+
+    def _stalled(self, hello: schema.Hello) -> bool:
+        # a record may be on its way while HELLO is answered: two answers make it certain
+        waiting = self._expected if hello.next > self._expected else None
+        stalled = waiting is not None and waiting == self._stalled_at
+        self._stalled_at = waiting
+        return stalled
+
+    # ---- READ and EVENTS --------------------------------------------------------------------
+
+    def _read(self, now: float) -> Action:
+        hello = self._greeted_hello()
+        self._detour = self._detours.next(now)
+        if self._detour is not None:
+            self._expected = self._detour[0]
+        else:
+            self._expected = self._next
+        self._stalled_at = None
+        self.deadline = now + PING_EVERY
+        window = schema.MAX_WINDOW
+        send = self._send(schema.Read(epoch=hello.epoch, start=self._expected, window=window))
+        self._read_ref = self._ref
+        return send
+
+    def _events(self, frame: Frame, now: float) -> list[Action]:
+        if self.state is not State.READING or frame.ref != self._read_ref:
+            return self._foreign()
+        hello = self._greeted_hello()
+        try:
+            events = wire.parse(schema.Events, frame.body)
+            raws = wire.events_records(events)
+            if events.epoch != hello.epoch:
+                raise wire.WireError(f"EVENTS of epoch {events.epoch}")
+        except wire.WireError as error:
+            self._bad_message(str(error))
+            return self._read_again(now)
+        self._bad = 0
+        self._counters.add("records_read", len(raws))
+        links = _links(events.previous, raws)
+        if self._detour is not None:
+            return self._take_detour(self._detour, links, now)
+        return self._take(links, now)
+
+    def _take(self, links: list[Link], now: float) -> list[Action]:
+        first = links[0]
+        if first.seq > self._expected and not self._may_skip(first):
+            return [self._read(now)]
+        if first.seq == self._expected and self._tag not in (None, first.previous):
+            self._chain_broke(first.seq, now)
+        self._skips = 0
+        self._expected = max(self._expected, links[-1].seq + 1)
+        self._next = self._expected
+        self._tag = wire.tag_of(links[-1].raw)
+        self._stalled_at = None
+        return [self._commit(links, self._next)]
+
+    def _may_skip(self, first: Link) -> bool:
+        gap = gap_of(first.raw)
+        if gap is not None and gap.first <= self._expected and gap.last >= first.seq - 1:
+            return True
+        self._skips += 1
+        if self._skips <= _SKIPS_ASKED and self._expected >= self._greeted_hello().first:
+            return False
+        self._count("missing", f"seq={self._expected}..{first.seq - 1} without a GAP record")
+        return True
+
+    def _chain_broke(self, seq: int, now: float) -> None:
+        self._count("chain_breaks", f"seq={seq} does not follow the record held before it")
+        first = self._greeted_hello().first
+        if not self._read_back and first < seq:
+            # another life of the same journal: read it all, the spool keeps both
+            self._read_back = True
+            self._detours.want((first, seq - 1), now)
+
+    def _take_detour(self, span: Span, links: list[Link], now: float) -> list[Action]:
+        wanted = [link for link in links if link.seq <= span[1]]
+        if not wanted:
+            self._count("missing", f"seq={self._expected}..{span[1]} is not in the journal")
+            self._detour = self._detours.progress(span, span[1] + 1)
+            return [self._read(now)]
+        self._expected = max(self._expected, wanted[-1].seq + 1)
+        self._stalled_at = None
+        return [self._commit(wanted, None)]
+
+    def _commit(self, links: list[Link], following: int | None) -> Commit:
+        epoch = self._greeted_hello().epoch
+        return Commit(
+            self.dispenser, epoch, tuple(links), following, self._read_ref, self._expected
+        )
+
+    def _read_again(self, now: float) -> list[Action]:
+        self._bad += 1
+        if self._bad <= _BAD_IN_A_ROW:
+            return [self._read(now)]
+        self._rest(now, min(GREET_SELDOM, REST * 2.0 ** (self._bad - _BAD_IN_A_ROW)))
+        return []
+
+    # ---- the rest ---------------------------------------------------------------------------
+
+    def _error(self, frame: Frame, now: float) -> list[Action]:
+        try:
+            error = wire.parse(schema.Error, frame.body)
+        except wire.WireError as problem:
+            return self._bad_message(str(problem))
+        text = error.text.decode("ascii", "replace")[:80]
+        kind = _name_of(error.code)
+        self._count("errors_received", f"refused message {error.type}: {kind} {text!r}")
+        begin_anew = (ErrorCode.wrong_epoch, ErrorCode.out_of_range, ErrorCode.not_provisioned)
+        if self.state is State.READING and error.code in begin_anew:
+            self._rest(now, REST)
+        return []
+
+    def _give_time(self, hello: schema.Hello, now: float, new: bool) -> list[Action]:
+        last = self._time_sent
+        wait = _TIME_EVERY if hello.quality == schema.Quality.synced else _TIME_AGAIN
+        if not new and last is not None and now - last < wait:
+            return []
+        time = self._time_now()
+        if time is None:
+            return []
+        self._time_sent = now
+        return [self._send(time)]
+
+    def _give_watermark(self) -> list[Action]:
+        return [] if self._watermark is None else [self._send(self._watermark)]
+
+    def _rest(self, now: float, seconds: float) -> None:
+        self.state = State.RESTING
+        self.deadline = now + seconds
+
+    def _send(self, message: DataclassMixin) -> Send:
+        self._ref = (self._ref + 1) & 0xFF
+        return Send(Frame(_MESSAGE_OF[type(message)], wire.build(message), self._ref))
+
+    def _greeted_hello(self) -> schema.Hello:
+        if self.hello is None:
+            raise RuntimeError("no dispenser was greeted")
+        return self.hello
+
+    def _foreign(self) -> list[Action]:
+        self._counters.add("foreign_frames")
+        return []
+
+    def _bad_message(self, text: str) -> list[Action]:
+        self._count("bad_messages", text)
+        return []
+
+    def _count(self, counter: str, text: str, level: int = logging.WARNING) -> None:
+        self._counters.add(counter)
+        _log.log(level, "%s %s", self, text)
+
+    def __str__(self) -> str:
+        if self.hello is None:
+            return self._name
+        return f"{self._name} dispenser={self.dispenser} epoch={self.hello.epoch}"
+
+
+def _life(hello: schema.Hello) -> tuple[bytes, int]:
+    return hello.device_id, hello.epoch
+
+
+def _links(previous: bytes, raws: list[bytes]) -> list[Link]:
+    links = []
+    for raw in raws:
+        links.append(Link(wire.seq_of(raw), previous, raw))
+        previous = wire.tag_of(raw)
+    return links
+
+
+def _name_of(code: int) -> str:
+    return getattr(code, "name", None) or str(int(code))
