@@ -22,7 +22,7 @@ from sim.ledger import INPUTS, Entry, LedgerError, Power, Stimulus, only
 MS = 1_000_000
 WRITE_NS = 250 * MS
 """Longest a record may take from debounced to flash: the dispenser's bound between two feeds."""
-BOOT_NS = 3_000 * MS
+BOOT_NS = 2_000 * MS
 """Longest from power to the first look at the inputs."""
 TIME_NS = 1_000 * MS
 """How far a record's time may be from the true one."""

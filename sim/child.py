@@ -1,0 +1,110 @@
+"""One process of a running world: started, stopped, killed, logged, and never left behind."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+_STOPPED_WITHIN = 10.0
+_TOLD_LINES = 6
+
+
+class ChildError(RuntimeError):
+    """A process that ended by itself or badly; says the end of its log."""
+
+
+def dosewire(*words: str) -> list[str]:
+    """Return the command line of `dosewire words...` with this interpreter."""
+    return [sys.executable, "-m", "tools.main", *words]
+
+
+class Child:
+    """A long-running process; may be ended and started again."""
+
+    def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
+        self.name = name
+        self.log = log
+        self._command = list(command)
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and not been ended by us."""
+        return self._process is not None
+
+    async def start(self) -> None:
+        """Start it; raises ChildError if it runs already."""
+        if self._process is not None:
+            raise ChildError(f"{self.name} is running already")
+        with self.log.open("ab") as log:
+            self._process = await spawn(self._command, log.fileno(), log.fileno())
+
+    async def stop(self) -> None:
+        """End it in order (SIGTERM); killed if that takes longer than 10 s: ChildError then."""
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), _STOPPED_WITHIN)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise ChildError(f"{self.name} did not stop within {_STOPPED_WITHIN:.0f} s") from None
+
+    async def kill(self) -> None:
+        """End it without warning (SIGKILL)."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.kill()
+            await process.wait()
+
+    def check(self) -> None:
+        """Raise ChildError if it has ended though nobody ended it."""
+        if self._process is not None and self._process.returncode is not None:
+            raise ChildError(
+                f"{self.name} ended with {self._process.returncode}:\n{last_lines(self.log)}"
+            )
+
+
+async def run(name: str, command: Sequence[str], log: Path, within: float) -> str:
+    """Run a command to its end, its errors into `log`; returns what it prints.
+
+    Raises ChildError if it fails or takes longer than `within` seconds.
+    """
+    with log.open("ab") as errors:
+        process = await spawn(command, asyncio.subprocess.PIPE, errors.fileno())
+        try:
+            async with asyncio.timeout(within):
+                out, _ = await process.communicate()
+        except TimeoutError:
+            raise ChildError(f"{name} takes longer than {within:.0f} s: see {log}") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    if process.returncode:
+        raise ChildError(f"{name} ended with {process.returncode}:\n{last_lines(log)}")
+    return out.decode()
+
+
+async def spawn(command: Sequence[str], out: int, errors: int) -> asyncio.subprocess.Process:
+    """Start a process that dies with ours (setpriv(1)) and does not hear our terminal's Ctrl-C."""
+    setpriv = shutil.which("setpriv", path=os.environ.get("PATH", "") + ":/usr/bin")
+    if setpriv is None:
+        raise ChildError("setpriv is not installed: run `make setup`")
+    return await asyncio.create_subprocess_exec(
+        *(setpriv, "--pdeathsig", "KILL", "--", *command),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=out,
+        stderr=errors,
+        start_new_session=True,
+    )
+
+
+def last_lines(log: Path) -> str:
+    """Return the end of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-_TOLD_LINES:])

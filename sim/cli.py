@@ -1,0 +1,96 @@
+"""`dosewire sim ...`: run the simulated world, and check what a run says of itself."""
+
+import asyncio
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(name="sim", help="The simulated world.", no_args_is_help=True)
+Runs = Annotated[Path, typer.Option(help="Folder that gets one folder for each run.")]
+_INTERRUPTED = 130
+
+
+@app.command()
+def demo(
+    headless: Annotated[bool, typer.Option(help="Scripted, without a terminal, ends.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Also write the report here.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the patients; random if left.")] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Run the whole chain, with faults (--headless) or to look at it until Ctrl-C."""
+    chosen = secrets.randbelow(1 << 32) if seed is None else seed
+    folder = runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{chosen}"
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"seed {chosen}, run {folder}")
+    try:
+        code = asyncio.run(_headless(folder, chosen, report, console))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        console.print("interrupted; everything is stopped")
+        raise typer.Exit(_INTERRUPTED) from None
+    except Exception as error:
+        console.print_exception()
+        console.print(f"the run failed: {error}\nlook into {folder}/logs")
+        raise typer.Exit(1) from error
+    raise typer.Exit(code)
+
+
+async def _headless(folder: Path, seed: int, copy: Path | None, console: Console) -> int:
+    from sim.demo import demo as scripted
+    from sim.report import REPORT
+
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    report = await scripted(folder, seed, lambda text: console.print(text, markup=False))
+    if copy is not None:
+        copy.write_bytes((folder / REPORT).read_bytes())
+    _show(report, console)
+    return 0 if report.agree else 1
+
+
+@app.command()
+def verify(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+) -> None:
+    """Compute a run's report anew from its files and compare it with the one it wrote."""
+    from sim.verify import VerifyError
+    from sim.verify import verify as recompute
+
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        report, unlike = recompute(run)
+    except VerifyError as error:
+        print(f"dosewire sim verify: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    _show(report, console)
+    for line in unlike:
+        console.print(line, markup=False)
+    told = "confirmed" if not unlike else "NOT what the files say"
+    console.print(f"report: {told}")
+    raise typer.Exit(0 if report.agree and not unlike else 1)
+
+
+def _show(report: object, console: Console) -> None:
+    """Print a report: figures as a table, differences one a line."""
+    from sim.report import Report
+
+    if not isinstance(report, Report):
+        raise TypeError(type(report).__name__)
+    table = Table(show_header=False, box=None)
+    details = ("differences", "undecided_records", "agree")
+    for name in Report.__struct_fields__:
+        if name not in details:
+            table.add_row(name.replace("_", " "), str(getattr(report, name)))
+    console.print(table)
+    for line in report.undecided_records:
+        console.print(f"undecided    {line}", markup=False)
+    for line in report.differences:
+        console.print(line, markup=False)
+    console.print("ledger and backend agree" if report.agree else "LEDGER AND BACKEND DIFFER")

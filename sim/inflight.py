@@ -1,0 +1,86 @@
+"""Where the records are right now: read from spool and store while their owners write."""
+
+import dataclasses
+import sqlite3
+from pathlib import Path
+
+from sim.report import SPOOL, STORE
+from sim.stored import reading
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hop:
+    """How far a dispenser's records have come: first seq not yet there."""
+
+    spool: int
+    store: int
+    watermark: int
+
+
+class InFlight:
+    """Looks into a run's databases; a database that is not there yet holds nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._spool = folder / SPOOL
+        self._store = folder / STORE
+
+    def of(self, dispenser: str, epoch: int) -> Hop:
+        """Return how far one epoch has come."""
+        where = (dispenser, epoch)
+        return Hop(
+            _number(self._spool, "SELECT next FROM cursor WHERE dispenser=? AND epoch=?", where),
+            _number(self._store, "SELECT next FROM streams WHERE dispenser=? AND epoch=?", where),
+            _number(
+                self._spool, "SELECT next FROM watermark WHERE dispenser=? AND epoch=?", where
+            ),
+        )
+
+    def unstored(self, dispenser: str, epoch: int) -> list[int]:
+        """Return the seqs that the spool holds and the store does not."""
+        query = "SELECT seq FROM records WHERE dispenser=? AND epoch=?"
+        held = _numbers(self._spool, query, (dispenser, epoch))
+        return sorted(held - _numbers(self._store, query, (dispenser, epoch)))
+
+    def stored(self, dispenser: str, epoch: int, seq: int) -> bool:
+        """Tell whether the store holds a record."""
+        query = "SELECT seq FROM records WHERE dispenser=? AND epoch=? AND seq=?"
+        return bool(_numbers(self._store, query, (dispenser, epoch, seq)))
+
+    def refused(self, dispenser: str, epoch: int, seq: int) -> bool:
+        """Tell whether the backend has refused these."""
+        query = "SELECT seq FROM refused WHERE dispenser=? AND epoch=? AND seq=?"
+        return bool(_numbers(self._store, query, (dispenser, epoch, seq)))
+
+
+def _number(path: Path, query: str, values: tuple[str | int, ...]) -> int:
+    return max(_numbers(path, query, values), default=0)
+
+
+def _numbers(path: Path, query: str, values: tuple[str | int, ...]) -> set[int]:
+    try:
+        with reading(path) as db:
+            return {row[0] for row in db.execute(query, values)}
+    except sqlite3.OperationalError:
+        if path.exists() and path.stat().st_size and not _just_made(path):
+            raise
+        return set()
+
+
+def _just_made(path: Path) -> bool:
+    # its owner makes the tables in its first moments
+    with reading(path) as db:
+        return not db.execute("SELECT 1 FROM sqlite_master").fetchall()
+
+
+def alter(folder: Path, dispenser: str, epoch: int, seq: int) -> None:
+    """Flip one bit of a record in the spool of a gateway that is not running."""
+    with sqlite3.connect(folder / SPOOL) as db:
+        where = (dispenser, epoch, seq)
+        select = "SELECT raw FROM records WHERE dispenser=? AND epoch=? AND seq=?"
+        ((raw,),) = db.execute(select, where).fetchall()
+        # a bit of the time: the record stays readable
+        altered = raw[:8] + bytes([raw[8] ^ 1]) + raw[9:]
+        db.execute(
+            "UPDATE records SET raw=? WHERE dispenser=? AND epoch=? AND seq=?", (altered, *where)
+        )
+    db.close()

@@ -1,0 +1,85 @@
+"""Commands for people at a bench and for engineers; the work is done elsewhere."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from sim.cli import app as simulation
+from tools.compile import FIRMWARE
+
+app = typer.Typer(
+    name="dosewire",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="`dosewire gateway run --help`: the gateway, which needs only the [gateway] extra.",
+)
+app.add_typer(simulation)
+Port = Annotated[Path, typer.Option(help="Serial port of the dispenser.")]
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command()
+def flash(
+    port: Port,
+    firmware: Annotated[Path, typer.Option(help="Folder with the firmware's sources.")] = FIRMWARE,
+) -> None:
+    """Compile the firmware, copy it to a dispenser, verify every file, and start it."""
+    from tools import compile as compiling
+    from tools import flash as flashing
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    console = Console(stderr=True)
+    try:
+        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+            task = bar.add_task(f"flash {port}")
+            hello = flashing.flash(
+                port,
+                firmware,
+                lambda total: bar.update(task, total=total),
+                lambda done: bar.advance(task, done),
+            )
+    except (compiling.CompileError, flashing.FlashError, flashing.PromptError) as error:
+        _fail("flash", error)
+    version = f"{hello.major}.{hello.minor}.{hello.patch}"
+    print(f"{port}: firmware {version} runs, service: {hello.service.name}")
+
+
+@app.command()
+def provision(
+    port: Port,
+    registry: Annotated[Path, typer.Option(help="File that keeps the secrets.")],
+    again: Annotated[bool, typer.Option(help="Begin a new epoch on a working one.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Give a dispenser its id, a new epoch and its chain key."""
+    from sim.backend.registry import RegistryError
+    from tools import provision as provisioning
+    from tools.flash import FlashError, PromptError
+
+    try:
+        given = provisioning.provision(port, registry, again=again)
+    except (provisioning.ProvisionError, RegistryError, FlashError, PromptError) as error:
+        _fail("provision", error)
+    if as_json:
+        print(json.dumps({"dispenser": given.dispenser, "epoch": given.epoch}))
+    else:
+        print(f"{port}: dispenser {given.dispenser}, epoch {given.epoch}, {given.reason.name}")
+
+
+@app.command(context_settings=_PASSED_ON, add_help_option=False)
+def backend(context: typer.Context) -> None:
+    """Run the reference backend (see `dosewire backend run --help`)."""
+    from sim.backend import cli
+
+    raise typer.Exit(cli.main(context.args))
+
+
+def _fail(command: str, error: Exception) -> NoReturn:
+    print(f"dosewire {command}: {error}", file=sys.stderr)
+    raise typer.Exit(1) from error

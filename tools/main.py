@@ -1,0 +1,37 @@
+"""The `dosewire` command: finds who answers it, and loads nothing else.
+
+`gateway` works with the [gateway] extra alone, so a small board needs no more.
+"""
+
+import sys
+from collections.abc import Sequence
+
+_EXTRA = {"gateway": "gateway", "backend": "sim", "sim": "sim"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    extra = _EXTRA.get(words[0] if words else "", "tools")
+    try:
+        return _run(words)
+    except ModuleNotFoundError as error:
+        print(
+            f"dosewire: {error.name} is not installed: pip install 'dosewire[{extra}]'",
+            file=sys.stderr,
+        )
+        return 2
+
+
+def _run(words: list[str]) -> int:
+    if words[:1] == ["gateway"]:
+        from gateway import cli
+
+        return cli.main(words[1:])
+    from tools.app import app
+
+    return int(app(words, standalone_mode=True) or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Gives a dispenser its id, a new epoch and its chain key; keeps the secret in the registry.
+
+The registry is written first: a dispenser with a key that nobody knows would be lost, a key in
+the registry that no dispenser has harms nobody.
+"""
+
+import asyncio
+import dataclasses
+import fcntl
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from protocol.chain import root_key
+from protocol.schema import EpochReason, Hello, Service
+from sim.backend import registry
+from sim.hello import NoAnswerError, ask
+from tools.flash import restarted
+from tools.prompt import Prompt
+
+_ANSWERS_WITHIN = 10.0
+
+
+class ProvisionError(RuntimeError):
+    """The dispenser cannot be, or was not, provisioned; one line."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Provisioned:
+    """What a dispenser was given."""
+
+    dispenser: str
+    epoch: int
+    previous: int
+    reason: EpochReason
+
+
+def provision(port: Path, path: Path, *, again: bool) -> Provisioned:
+    """Provision the dispenser on `port`; with `again` even if it works already: a new epoch.
+
+    Raises ProvisionError, RegistryError, PromptError or FlashError.
+    """
+    hello = _before(port, again=again)
+    given, key = _register(path, hello)
+    code = (
+        "from dispenser import provision\n"
+        f"provision.run({given.dispenser!r}, {given.epoch}, {given.previous}, "
+        f"{int(given.reason)}, {key.hex()!r})"
+    )
+    with Prompt(port) as prompt:
+        prompt.run(code)
+        prompt.reset()
+    _check(restarted(port), given)
+    return given
+
+
+def _before(port: Path, *, again: bool) -> Hello:
+    try:
+        hello = asyncio.run(ask(port, _ANSWERS_WITHIN))
+    except NoAnswerError as error:
+        raise ProvisionError(f"{error}; is it flashed? `dosewire flash`") from error
+    if hello.service == Service.ok and not again:
+        name = f"{hello.device_id.hex()}, epoch {hello.epoch}"
+        raise ProvisionError(f"{port}: is provisioned as {name}; --again begins a new epoch")
+    return hello
+
+
+def _register(path: Path, hello: Hello) -> tuple[Provisioned, bytes]:
+    with _locked(path):
+        known = registry.load(path) if path.exists() else registry.Registry()
+        name = hello.device_id.hex()
+        entry = known.dispensers.get(name)
+        if entry is None:
+            name = secrets.token_hex(8)
+            entry = registry.Entry(secrets.token_hex(32), [])
+        epoch = 1 + secrets.randbelow(0xFFFFFFFF)
+        previous = entry.epochs[-1] if entry.epochs else 0
+        known.dispensers[name] = registry.Entry(entry.secret, [*entry.epochs, epoch])
+        registry.save(path, known)
+    reason = EpochReason.replaced if previous else EpochReason.provisioned
+    key = root_key(bytes.fromhex(entry.secret), bytes.fromhex(name), epoch)
+    return Provisioned(name, epoch, previous, reason), key
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep others who provision at the same bench out meanwhile."""
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _check(hello: Hello, given: Provisioned) -> None:
+    found = (hello.device_id.hex(), hello.epoch, hello.service)
+    if found != (given.dispenser, given.epoch, Service.ok):
+        raise ProvisionError(f"after the restart it says {found}, not {given}")
