@@ -84,6 +84,7 @@ class Store:
 
     def __init__(self, engine: Engine, clock: Callable[[], int]) -> None:
         self._engine = engine
+        self._writing = engine.execution_options(writing=True)
         self._clock = clock
         self._counts: Counter[str] = Counter()
         self._flushed: list[tuple[Batch, int]] = []
@@ -144,7 +145,7 @@ class Store:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Connection]:
         counts, flushed, named = Counter(self._counts), self._flushed[:], self._named[:]
-        with self._engine.begin() as db:
+        with self._writing.begin() as db:
             for name, by in counts.items():
                 add(db, name, by)
             for batch, at in flushed:
@@ -239,7 +240,7 @@ def open_store(path: Path, *, readonly: bool = False, clock: Callable[[], int] =
     url = f"sqlite:///{path.resolve().as_uri()}?mode={mode}&uri=true"
     engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
     event.listen(engine, "connect", _read_settings if readonly else _write_settings)
-    event.listen(engine, "begin", _begin_read if readonly else _begin_write)
+    event.listen(engine, "begin", _begin)
     try:
         if not readonly:
             _create(engine)
@@ -256,7 +257,7 @@ def open_store(path: Path, *, readonly: bool = False, clock: Callable[[], int] =
 
 
 def _create(engine: Engine) -> None:
-    with engine.begin() as db:
+    with engine.execution_options(writing=True).begin() as db:
         metadata.create_all(db)
         if db.execute(select(meta.c.value)).first() is None:
             born = {"store": 1 + secrets.randbelow(_LARGEST_ID), "schema": SCHEMA}
@@ -272,7 +273,7 @@ def _check(engine: Engine, path: Path) -> None:
 
 
 def _write_settings(connection: Any, _: object) -> None:
-    # the driver's own transactions begin too late: BEGIN IMMEDIATE is ours, see _begin_write
+    # the driver's own transactions begin too late: BEGIN IMMEDIATE is ours, see _begin
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
@@ -282,9 +283,7 @@ def _read_settings(connection: Any, _: object) -> None:
     connection.isolation_level = None
 
 
-def _begin_write(db: Connection) -> None:
-    db.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin_read(db: Connection) -> None:
-    db.exec_driver_sql("BEGIN")
+def _begin(db: Connection) -> None:
+    # a lock taken only at the first write could be refused in mid-transaction
+    writing = db.get_execution_options().get("writing")
+    db.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from protocol.chain import BLOCK_BITS, BlockKeys, root_key, verifies
 from protocol.schema import MAX_RECORD, Events, Record
-from protocol.wire import WireError, build, parse, seq_of, split_records, tag_of
+from protocol.wire import WireError, build, events_records, parse, seq_of, split_records, tag_of
 from sim.backend.registry import RegistryFile
 
 BAD_TAG = "bad_tag"
@@ -83,6 +83,15 @@ def pieces(events: Events) -> tuple[list[bytes], bytes]:
         records.append(rest[:size])
         rest = rest[size:]
     return records, rest
+
+
+def oddity(events: Events) -> str | None:
+    """Return what is wrong with a batch as a whole, None if nothing is."""
+    try:
+        events_records(events)
+    except WireError as error:
+        return str(error)
+    return None
 
 
 def judge(events: Events, keys: BlockKeys) -> list[Claim]:

@@ -5,6 +5,7 @@ of these only grows, and is kept as maximal ranges: the same set whatever the or
 """
 
 import dataclasses
+import math
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -115,14 +116,14 @@ class Address:
 @dataclasses.dataclass(slots=True)
 class _Owed:
     records: int = 0
-    at_once: bool = False
-    sent_at: float | None = None
+    by: float = math.inf
+    sent_at: float = -math.inf
 
 
 class Pacer:
     """Decides when a WATERMARK is due; times in seconds of any one clock that never goes back.
 
-    At once when asked; after `every` stored records; else at most every `interval` seconds.
+    When asked for; after `every` stored records; else at most every `interval` seconds.
     """
 
     def __init__(self, interval: float, every: int) -> None:
@@ -130,32 +131,25 @@ class Pacer:
         self._every = every
         self._owed: dict[Address, _Owed] = {}
 
-    def note(self, address: Address, stored: int, *, at_once: bool) -> None:
-        """Note what a committed transaction did to a stream."""
+    def note(self, address: Address, stored: int, by: float = math.inf) -> None:
+        """Note what a committed transaction did to a stream, and by when it is to be answered."""
         owed = self._owed.setdefault(address, _Owed())
         owed.records += stored
-        owed.at_once |= at_once
+        owed.by = min(owed.by, by)
 
     def due(self, now: float) -> list[Address]:
         """Return the streams whose watermark should go out now."""
-        return [a for a, owed in self._owed.items() if self._is_due(owed, now)]
+        return [address for address, owed in self._owed.items() if self._when(owed) <= now]
 
-    def wait(self, now: float) -> float | None:
-        """Return the seconds until the next one is due, None if none is owed."""
-        times = [when for owed in self._owed.values() if (when := self._when(owed)) is not None]
-        return max(0.0, min(times) - now) if times else None
+    def wait(self, now: float) -> float:
+        """Return the seconds until the next one is due, infinite if none is owed."""
+        return max(0.0, min(map(self._when, self._owed.values()), default=math.inf) - now)
 
     def sent(self, address: Address, now: float) -> None:
         """Note that a WATERMARK with the newest state went out."""
         self._owed[address] = _Owed(sent_at=now)
 
-    def _is_due(self, owed: _Owed, now: float) -> bool:
-        when = self._when(owed)
-        return when is not None and when <= now
-
-    def _when(self, owed: _Owed) -> float | None:
-        if owed.at_once or owed.records >= self._every:
-            return float("-inf")
-        if not owed.records:
-            return None
-        return float("-inf") if owed.sent_at is None else owed.sent_at + self._interval
+    def _when(self, owed: _Owed) -> float:
+        if owed.records >= self._every:
+            return -math.inf
+        return min(owed.by, owed.sent_at + self._interval) if owed.records else owed.by

@@ -16,7 +16,7 @@ from sqlalchemy import (
     update,
 )
 
-from protocol.schema import FIRST_TAG, Gap, Record, Watermark
+from protocol.schema import FIRST_TAG, Gap, GapCause, Record, Watermark
 from sim.backend import watermark
 from sim.backend.tables import (
     FORK,
@@ -111,20 +111,14 @@ class Writer:
         self._db.execute(insert(gaps).values(dataclasses.asdict(row)))
         self.cover(gap.first, gap.last)
 
-    def gap_at(self, seq: int) -> tuple[int, int, int] | None:
-        """Return (first, last, cause) of the GAP with this seq."""
-        found = select(gaps.c.first, gaps.c.last, gaps.c.cause).where(
-            self._of(gaps), gaps.c.seq == seq
+    def jumps(self) -> dict[int, int]:
+        """Return, by seq of each GAP that closes a damaged range, the first seq of that range."""
+        found = select(gaps.c.seq, gaps.c.first).where(
+            self._of(gaps),
+            gaps.c.cause == int(GapCause.damaged),
+            gaps.c.last == gaps.c.seq - 1,
         )
-        row = self._db.execute(found).first()
-        return None if row is None else (row.first, row.last, row.cause)
-
-    def gaps_from(self, first: int) -> list[tuple[int, int, int]]:
-        """Return (seq, last, cause) of every GAP whose range begins at `first`."""
-        found = select(gaps.c.seq, gaps.c.last, gaps.c.cause).where(
-            self._of(gaps), gaps.c.first == first
-        )
-        return [(row.seq, row.last, row.cause) for row in self._db.execute(found)]
+        return {row.seq: row.first for row in self._db.execute(found)}
 
     def fork(self, held: Held, claim: Claim) -> bool:
         """Keep every version of a key aside; False if this one was aside already.
@@ -155,9 +149,10 @@ class Writer:
         return True
 
     def refusal(self, claim: Claim) -> RefusedRecord | None:
-        """Return the refused row of these very bytes, None if they are new."""
+        """Return the refused row of these very bytes and reason, None if they are new."""
         columns = [refused.c[field.name] for field in dataclasses.fields(RefusedRecord)]
-        row = self._db.execute(select(*columns).where(self._same(claim))).first()
+        same = self._same(claim) & (refused.c.reason == claim.reason)
+        row = self._db.execute(select(*columns).where(same)).first()
         return None if row is None else RefusedRecord(*row)
 
     def refuse(self, claim: Claim, *, wanted: bool) -> None:
@@ -187,7 +182,8 @@ class Writer:
         full = select(func.count()).where(refused.c.dispenser == self._dispenser, refused.c.stored)
         if self._number(full) >= MAX_REFUSED_ROWS:
             return False
-        self._db.execute(update(refused).where(self._same(claim)).values(stored=True))
+        same = self._same(claim) & (refused.c.reason == claim.reason)
+        self._db.execute(update(refused).where(same).values(stored=True))
         self.cover(claim.seq, claim.seq)
         return True
 
@@ -208,7 +204,8 @@ class Writer:
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter."""
-        add(self._db, name, by)
+        if by:
+            add(self._db, name, by)
 
     def ensure_stream(self) -> None:
         """Make the stream's row if it is not there; only for registered dispensers."""

@@ -1,0 +1,100 @@
+"""Configuration of the backend: a TOML file, checked whole before anything starts."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class ConfigError(ValueError):
+    """One line: which file, which key, what is allowed."""
+
+
+class Backend(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What is stored where, and when it is confirmed; times in seconds."""
+
+    store: Path
+    registry: Path
+    watermark_interval: Annotated[float, msgspec.Meta(ge=0)] = 21600.0
+    watermark_every: Annotated[int, msgspec.Meta(ge=1)] = 1000
+    # the longest that a record read again may need to get here
+    refusal_grace: Annotated[float, msgspec.Meta(ge=0)] = 2.0
+
+
+class Mqtt(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The broker and the certificate to show it; times in seconds."""
+
+    host: Annotated[str, msgspec.Meta(min_length=1)]
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    ca: Path
+    cert: Path
+    key: Path
+    keepalive: Annotated[int, msgspec.Meta(ge=5, le=65535)] = 60
+    retry_min: Positive = 0.5
+    retry_max: Positive = 30.0
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The whole file."""
+
+    backend: Backend
+    mqtt: Mqtt
+
+
+def load(path: Path) -> Config:
+    """Read a configuration; relative paths in it are relative to its folder.
+
+    Raises ConfigError if the file, a key or a file that a key names is missing or wrong.
+    """
+    try:
+        text = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    try:
+        config = msgspec.convert(text, Config, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_with_key(str(error))}") from error
+    return _checked(path, config)
+
+
+def _path(kind: type, value: Any) -> Path:
+    if kind is not Path or not isinstance(value, str) or not value:
+        raise ValueError("Expected a path")
+    return Path(value)
+
+
+def _with_key(message: str) -> str:
+    # "Expected `int`, got `str` - at `$.mqtt.port`" -> "mqtt.port: Expected ..."
+    what, _, where = message.partition(" - at `$")
+    key = where.strip("`.")
+    return f"{key}: {what}" if key else what
+
+
+def _checked(path: Path, config: Config) -> Config:
+    folder = path.resolve().parent
+    backend = msgspec.structs.replace(
+        config.backend,
+        store=folder / config.backend.store,
+        registry=folder / config.backend.registry,
+    )
+    mqtt = msgspec.structs.replace(
+        config.mqtt,
+        ca=folder / config.mqtt.ca,
+        cert=folder / config.mqtt.cert,
+        key=folder / config.mqtt.key,
+    )
+    for name in ("ca", "cert", "key"):
+        if not getattr(mqtt, name).is_file():
+            raise ConfigError(f"{path}: mqtt.{name}: no such file: {getattr(mqtt, name)}")
+    if not backend.registry.is_file():
+        raise ConfigError(f"{path}: backend.registry: no such file: {backend.registry}")
+    if not backend.store.parent.is_dir():
+        raise ConfigError(f"{path}: backend.store: no such folder: {backend.store.parent}")
+    if mqtt.retry_max < mqtt.retry_min:
+        raise ConfigError(f"{path}: mqtt.retry_max: must be at least retry_min")
+    return Config(backend, mqtt)
