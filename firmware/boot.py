@@ -1,0 +1,39 @@
+# Runs at every reset and before every mpremote command: raises nothing, waits for nothing.
+import sys
+
+from machine import Timer, mem32
+
+
+class Maintenance:
+    # feeds the watchdog while a tech has the prompt, then lets it bring the app back
+    timer = None
+    left = 0
+
+    def extend(self):
+        self.left = 1800  # half seconds
+
+    def start(self):
+        if mem32[0x40058000] & 1 << 30 and not self.timer:  # RP2040 WATCHDOG_CTRL.ENABLE
+            self.extend()
+            self.timer = Timer(period=500, mode=Timer.PERIODIC, callback=self.feed)
+
+    def feed(self, timer):
+        self.left -= 1
+        if self.left > 0:
+            mem32[0x40058004] = 0x7FFFFF  # WATCHDOG_LOAD, 4 s
+
+    def stop(self):
+        if self.timer:
+            self.timer.deinit()
+            self.timer = None
+
+
+slot = "a"
+maintenance = Maintenance()
+try:
+    maintenance.start()
+    with open("/slot") as file:
+        slot = "b" if file.read().strip() == "b" else "a"
+except Exception:
+    pass
+sys.path.insert(0, "/slots/" + slot)

@@ -1,0 +1,66 @@
+# Makes records: their time, the boot they belong to, and the limits of what is not about the
+# patient. BOOT comes with the first other record of a boot or when `announce` is called.
+from micropython import const
+
+from dispenser import wire
+from dispenser.limiter import Limiter
+
+_QUIET_BOOTS = const(3)  # from here on this may be a crash loop: STATE waits like BOOT
+
+
+class Recorder:
+    # `reset` = (cause, boots that wrote nothing, version); `announced()` is called after BOOT,
+    # `written()` after every record
+    def __init__(self, journal, clock, reset, announced, written):
+        self.boot = journal.boot + 1 & 0xFFFF
+        self._journal = journal
+        self._clock = clock
+        self._reset = reset
+        self._announced = announced
+        self._written = written
+        self._looping = journal.quiet >= _QUIET_BOOTS
+        self._limiter = Limiter()
+        self._silent = True
+        self._state = None
+
+    def patient(self, kind, values, tick):
+        self.announce()
+        self._append(kind, values, tick, wire.MODE_PATIENT)
+
+    def state(self, values, tick):
+        self._state = (values, tick)
+        if not self._looping:
+            self.announce()
+
+    def housekeeping(self, kind, values, mode=wire.MODE_PATIENT):
+        self.announce()
+        self.report_suppressed()
+        if self._limiter.allows(kind, self._clock.uptime()[0]):
+            self._append(kind, values, self._clock.ticks(), mode)
+
+    def report_suppressed(self):
+        # tells what an hour's limit has kept out, once that hour is over
+        for kind, count in self._limiter.ended(self._clock.uptime()[0]):
+            self._append(wire.SUPPRESSED, (kind, count), self._clock.ticks(), wire.MODE_PATIENT)
+
+    def announce(self):
+        # writes BOOT and STATE unless they are written
+        if self._silent:
+            cause, skipped, version = self._reset
+            values = (cause, skipped) + version
+            self._append(wire.BOOT, values, self._clock.started, wire.MODE_PATIENT)
+            self._silent = False
+            self._announced()
+        if self._state:
+            (values, tick), self._state = self._state, None
+            self._append(wire.STATE, values, tick, wire.MODE_PATIENT)
+
+    def _append(self, kind, values, tick, mode):
+        data = wire.pack(wire.DATA[kind], *values)
+        seconds, stamp = self._clock.stamp(tick, mode)
+        try:
+            self._journal.append(self.boot, seconds, stamp, kind, data)
+        except OSError:
+            # once more, from what is on flash
+            self._journal.append(self.boot, seconds, stamp, kind, data)
+        self._written()

@@ -1,0 +1,69 @@
+"""Makes `firmware/dispenser/pins.py` from a board's data: pins, levels, debounce times, bus."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from hardware.board import Board, Input, load
+
+TARGET = Path(__file__).parent.parent / "firmware" / "dispenser" / "pins.py"
+BOARD = "pico"
+COMPARTMENTS = 4
+BUTTONS = 5
+
+
+def generate(board: Board) -> str:
+    """Return the text of the firmware's pin map.
+
+    Raises KeyError naming the part if the board lacks one that the dispenser needs.
+    """
+    beams = [board.inputs[f"beam{n}"] for n in range(1, COMPARTMENTS + 1)]
+    buttons = [board.inputs[f"button{n}"] for n in range(BUTTONS)]
+    bus = board.i2c
+    lines = [
+        f"# Generated from hardware/boards/{board.name}.toml by hardware/pinmap.py: do not edit.",
+        "from micropython import const",
+        "",
+        f'BOARD = "{board.name}"',
+        "",
+        "# inputs: pin, level when active, pull-up, debounce in ms",
+        f"LID = {_input(board.inputs['lid'])}",
+        *_inputs("BEAMS", beams),
+        *_inputs("BUTTONS", buttons),
+        f"SERVICE = {_input(board.inputs['service'])}",
+        "",
+        *(f"{name.upper()} = const({pin})" for name, pin in board.outputs.items()),
+        *(f"{name.upper()} = const({pin})" for name, pin in board.adc.items()),
+        *(f"{name.upper()} = const({pin})" for name, pin in board.internal.items()),
+        "",
+        *(
+            f"I2C_{key.upper()} = const({getattr(bus, key)})"
+            for key in ("id", "sda", "scl", "freq")
+        ),
+        *(f"{name.upper()} = const({address:#x})" for name, address in bus.devices.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _input(part: Input) -> str:
+    return f"({part.pin}, {part.active}, {part.pull_up}, {part.debounce_ms})"
+
+
+def _inputs(name: str, parts: Iterable[Input]) -> list[str]:
+    return [f"{name} = (", *(f"    {_input(part)}," for part in parts), ")"]
+
+
+def main(arguments: Iterable[str]) -> int:
+    """Write the firmware's pin map; with `--check` only tell whether it is current."""
+    text = generate(load(BOARD))
+    if "--check" not in arguments:
+        TARGET.write_text(text, encoding="utf-8")
+        return 0
+    if TARGET.exists() and TARGET.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{TARGET.name} is stale: run `make generate`", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
