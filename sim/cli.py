@@ -1,16 +1,21 @@
 """`dosewire sim ...`: run the simulated world, and check what a run says of itself."""
 
+from __future__ import annotations
+
 import asyncio
 import secrets
 import signal
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from sim.report import Report
 
 app = typer.Typer(name="sim", help="The simulated world.", no_args_is_help=True)
 Runs = Annotated[Path, typer.Option(help="Folder that gets one folder for each run.")]
@@ -77,15 +82,11 @@ def verify(
     raise typer.Exit(0 if report.agree and not unlike else 1)
 
 
-def _show(report: object, console: Console) -> None:
+def _show(report: Report, console: Console) -> None:
     """Print a report: figures as a table, differences one a line."""
-    from sim.report import Report
-
-    if not isinstance(report, Report):
-        raise TypeError(type(report).__name__)
     table = Table(show_header=False, box=None)
     details = ("differences", "undecided_records", "agree")
-    for name in Report.__struct_fields__:
+    for name in report.__struct_fields__:
         if name not in details:
             table.add_row(name.replace("_", " "), str(getattr(report, name)))
     console.print(table)

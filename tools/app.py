@@ -17,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    epilog="`dosewire gateway run --help`: the gateway, which needs only the [gateway] extra.",
+    epilog="`dosewire gateway run --help`: the gateway, which needs only the extra of that name.",
 )
 app.add_typer(simulation)
 Port = Annotated[Path, typer.Option(help="Serial port of the dispenser.")]
@@ -75,9 +75,9 @@ def provision(
 @app.command(context_settings=_PASSED_ON, add_help_option=False)
 def backend(context: typer.Context) -> None:
     """Run the reference backend (see `dosewire backend run --help`)."""
-    from sim.backend import cli
+    from sim.backend.cli import main
 
-    raise typer.Exit(cli.main(context.args))
+    raise typer.Exit(main(context.args))
 
 
 def _fail(command: str, error: Exception) -> NoReturn:

@@ -25,12 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     if words[:1] == ["gateway"]:
-        from gateway import cli
+        from gateway.cli import main as gateway
 
-        return cli.main(words[1:])
+        return gateway(words[1:])
     from tools.app import app
 
-    return int(app(words, standalone_mode=True) or 0)
+    app(words)
+    return 0
 
 
 if __name__ == "__main__":
