@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, TypeGuard
+from typing import Protocol
 
 from gateway.clock import Clock, HostTime
 from gateway.counters import Counters
@@ -154,10 +154,7 @@ class PortTask:
             elif isinstance(action, Greeted):
                 todo.extendleft(reversed(await self._greet(action)))
             else:
-                burst = [action]
-                while todo and _same(action, following := todo[0]):
-                    burst.append(following)
-                    todo.popleft()
+                burst = [action, *_like(action, todo)]
                 todo.extendleft(reversed(await self._commit(burst)))
 
     async def _greet(self, greeted: Greeted) -> list[Action]:
@@ -188,8 +185,11 @@ class PortTask:
             self._port.wake()
 
 
-def _same(one: Commit, other: Action) -> TypeGuard[Commit]:
-    if not isinstance(other, Commit):
-        return False
-    # a READ is either a detour or not: one ref, one kind
-    return (one.dispenser, one.epoch, one.ref) == (other.dispenser, other.epoch, other.ref)
+def _like(first: Commit, todo: deque[Action]) -> Iterator[Commit]:
+    # a READ is a detour or it is not: one ref, one kind
+    while todo:
+        following = todo[0]
+        if not isinstance(following, Commit) or following.ref != first.ref:
+            return
+        todo.popleft()
+        yield following

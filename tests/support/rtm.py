@@ -1,0 +1,128 @@
+"""A backend that follows a script: stores what it is sent in RAM and answers with watermarks."""
+
+import asyncio
+import json
+import ssl
+import struct
+import threading
+from collections import defaultdict
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from sim.certificates import Pki
+
+Key = tuple[str, int]
+
+
+class ScriptedBackend:
+    """Subscribes as the backend does; every record is accepted unless `truth` says otherwise.
+
+    stored: dispenser and epoch -> seq -> the different bytes received under it.
+    """
+
+    def __init__(self, port: int, pki: Pki) -> None:
+        self.stored: dict[Key, dict[int, set[bytes]]] = defaultdict(lambda: defaultdict(set))
+        self.truth: dict[Key, dict[int, bytes]] = {}
+        self.refused: list[tuple[str, int, int]] = []
+        self.hellos: list[str] = []
+        self.states: list[object] = []
+        self.events: list[tuple[str, bytes]] = []
+        self.store, self.rev = 7, 0
+        self.answers = self.answers_events = True
+        self._port = port
+        self._tls = ssl.create_default_context(cafile=str(pki.ca))
+        self._tls.load_cert_chain(pki.backend.cert, pki.backend.key)
+        self._client: Client | None = None
+        self._subscribed = threading.Event()
+
+    async def start(self) -> None:
+        """Connect and return when the subscription stands."""
+        client = Client(
+            CallbackAPIVersion.VERSION2, "backend", protocol=MQTTProtocolVersion.MQTTv5
+        )
+        client.tls_set_context(self._tls)
+        client.reconnect_delay_set(1, 1)
+        client.on_connect = self._on_connect
+        client.on_subscribe = lambda *_: self._subscribed.set()
+        client.on_message = self._on_message
+        self._subscribed.clear()
+        client.connect("127.0.0.1", self._port)
+        client.loop_start()
+        self._client = client
+        while not self._subscribed.is_set():
+            await asyncio.sleep(0.005)
+
+    def stop(self) -> None:
+        """Go away, the broker stays."""
+        if self._client is not None:
+            self._client.disconnect()
+            self._client.loop_stop()
+            self._client = None
+
+    def next(self, key: Key) -> int:
+        """First seq not stored."""
+        seqs, following = self.stored[key], 0
+        while following in seqs:
+            following += 1
+        return following
+
+    def send_watermark(self, gateway: str, key: Key, refused: list[int] | None = None) -> None:
+        """Publish where the store stands."""
+        following = self.next(key)
+        tag = bytes(8) if following == 0 else min(self.stored[key][following - 1])[-8:]
+        self.rev += 1
+        ranges = self._ranges(key, following)
+        body = struct.pack(">II8sII", key[1], following, tag, self.store, self.rev)
+        body += bytes([len(ranges)]) + b"".join(struct.pack(">II", *r) for r in ranges)
+        body += bytes([len(refused or [])]) + b"".join(struct.pack(">I", s) for s in refused or [])
+        self.send(f"rtm/v1/{gateway}/dn/{key[0]}/watermark", body)
+
+    def send(self, topic: str, payload: bytes) -> None:
+        """Publish anything."""
+        if self._client is not None:
+            self._client.publish(topic, payload, qos=0)
+
+    def _ranges(self, key: Key, following: int) -> list[tuple[int, int]]:
+        ranges: list[tuple[int, int]] = []
+        for seq in sorted(seq for seq in self.stored[key] if seq > following):
+            if ranges and ranges[-1][1] == seq - 1:
+                ranges[-1] = (ranges[-1][0], seq)
+            else:
+                ranges.append((seq, seq))
+        return ranges[:8]
+
+    def _on_connect(self, client: Client, *_: object) -> None:
+        properties = Properties(PacketTypes.SUBSCRIBE)
+        client.subscribe("$share/ingest/rtm/v1/+/up/#", qos=1, properties=properties)
+
+    def _on_message(self, _client: Client, _user: object, message: MQTTMessage) -> None:
+        _, _, gateway, _, dispenser, *kind = message.topic.split("/")
+        payload = bytes(message.payload)
+        if dispenser == "state":
+            self.states.append(json.loads(payload))
+        elif kind == ["hello"]:
+            self.hellos.append(dispenser)
+            (epoch,) = struct.unpack_from(">I", payload, 23)
+            if self.answers:
+                self.send_watermark(gateway, (dispenser, epoch))
+        elif kind == ["events"]:
+            self.events.append((dispenser, payload))
+            self._store(gateway, dispenser, payload)
+
+    def _store(self, gateway: str, dispenser: str, payload: bytes) -> None:
+        (epoch,) = struct.unpack_from(">I", payload)
+        key, refused, at = (dispenser, epoch), [], 13
+        while at < len(payload):
+            end = at + 22 + payload[at + 13]
+            raw, seq = payload[at:end], int.from_bytes(payload[at : at + 4], "big")
+            if self.truth.get(key, {}).get(seq, raw) == raw:
+                self.stored[key][seq].add(raw)
+            else:
+                refused.append(seq)
+                self.refused.append((dispenser, epoch, seq))
+            at = end
+        if self.answers and (self.answers_events or refused):
+            self.send_watermark(gateway, key, refused)
