@@ -1,7 +1,7 @@
 # AT24C32: 4096 bytes in pages of 32; a write wraps within its page and keeps the chip busy afterwards
 import control
 import utime
-from storage import Image, Operation, whole
+from storage import load, store
 
 _SIZE = 4096
 _PAGE = 32
@@ -10,7 +10,7 @@ _BUSY_MS = 5  # write cycle; the datasheet allows 10
 
 class At24c32:
     def __init__(self, path):
-        self._image = Image(path)
+        self._file = open(path, "r+b")
         self._pointer = 0
         self._busy_until = 0
         self.present = True
@@ -22,8 +22,8 @@ class At24c32:
         data = bytearray(count)
         first = min(count, _SIZE - self._pointer)
         view = memoryview(data)
-        self._image.read(self._pointer, view[:first])
-        self._image.read(0, view[first:])
+        load(self._file, self._pointer, view[:first])
+        load(self._file, 0, view[first:])
         self._pointer = (self._pointer + count) % _SIZE
         return bytes(data)
 
@@ -36,10 +36,7 @@ class At24c32:
     def _write_page(self, data):
         page = self._pointer // _PAGE
         for offset, run in _runs(self._pointer % _PAGE, data):
-            position = page * _PAGE + offset
-            operation = Operation(self._image, control.OP_EEPROM, page, position, run)
-            whole(operation.run)
-            whole(operation.report)
+            store(self._file, control.OP_EEPROM, page, page * _PAGE + offset, run)
         self._pointer = page * _PAGE + (self._pointer + len(data)) % _PAGE
         self._busy_until = utime.ticks_ms() + _BUSY_MS
 

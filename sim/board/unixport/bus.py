@@ -2,19 +2,31 @@
 # Host messages wait in a pipe, as edges are latched in the chip while interrupts are off; they are
 # taken in at fixed points only (poller, sleep, Pin.value, machine.idle), so a run is deterministic.
 import select
-import struct
 import sys
 
 import control
 import micropython
+import uctypes
 import utime
 
 _rx = _tx = _wake = _poll = None
-_held = None  # a message read but not yet applied: survives a KeyboardInterrupt
+_held = False  # a message is read but not yet applied: survives a KeyboardInterrupt
 _draining = False
 _in_irq = False
 masked = False  # machine.disable_irq()
 halted = False  # nothing of the firmware runs any more
+# the header of a message, field by field without allocating
+FIELDS = {
+    "kind": uctypes.UINT8 | 0,
+    "ident": uctypes.UINT8 | 1,
+    "length": uctypes.UINT16 | 2,
+    "value": uctypes.INT32 | 4,
+    "stamp": uctypes.INT64 | 8,
+}
+_in = bytearray(control.SIZE)
+_in_fields = uctypes.struct(uctypes.addressof(_in), FIELDS, uctypes.LITTLE_ENDIAN)
+_out = bytearray(control.SIZE)
+_out_fields = uctypes.struct(uctypes.addressof(_out), FIELDS, uctypes.LITTLE_ENDIAN)
 handlers = {}
 latched = []  # pins with an interrupt to deliver
 
@@ -38,7 +50,16 @@ def owns(stream):
     return stream is _rx or stream is _wake_rx
 
 
-def send(kind, ident=0, value=0, payload=b""):
+def send(kind, ident=0, value=0):
+    # from hard handlers too, so without allocating; nothing can come between fill and write
+    _out_fields.kind = kind
+    _out_fields.ident = ident
+    _out_fields.value = value
+    _out_fields.stamp = utime.time_ns()
+    _tx.write(_out)
+
+
+def send_long(kind, ident, value, payload):
     _tx.write(control.pack(kind, ident, value, utime.time_ns(), payload))
 
 
@@ -58,17 +79,21 @@ def drain():
         return
     _draining = True
     try:
-        while True:
-            if _held is None:
-                _held = _rx.read(control.SIZE)
-            if not _held:
-                _held = None
-                return
-            kind, ident, _, value, stamp = struct.unpack(control.HEADER, _held)
-            handlers[kind](ident, value, stamp)
-            _held = None
+        while _held or _rx.readinto(_in):
+            _held = True
+            message = _in_fields
+            handlers[message.kind](message.ident, message.value, message.stamp)
+            _held = False
     finally:
         _draining = False
+
+
+def drain_if_possible():
+    # with the heap locked a message may have to wait: it is held and applied later
+    try:
+        drain()
+    except MemoryError:
+        pass
 
 
 def run_latched():

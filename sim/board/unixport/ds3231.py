@@ -1,9 +1,9 @@
 # DS3231: runs on the host's clock plus an offset in rtc.bin, hence on through power cuts.
 # Register numbers and bits: Maxim DS3231 datasheet, figure 1.
-import control
 import struct
+
+import control
 import utime
-from storage import Image
 
 _REGISTERS = 0x13
 _EPOCH = 946684800  # 2000-01-01
@@ -21,7 +21,7 @@ def _binary(value):
 
 class Ds3231:
     def __init__(self, path):
-        self._image = Image(path)
+        self._file = open(path, "r+b")
         self._pointer = 0
         self.present = True
 
@@ -47,7 +47,7 @@ class Ds3231:
             self._pointer = (self._pointer + 1) % _REGISTERS
         if touched & {0, 1, 2, 3, 4, 5, 6}:
             self._set(registers, 0 in touched)
-        self._image.write(control.RTC_REGISTERS_AT, bytes(registers[7:]))
+        self._save(control.RTC_REGISTERS_AT, bytes(registers[7:]))
 
     def _store(self, registers, number, byte):
         if number == control.RTC_STATUS_REGISTER:
@@ -59,8 +59,13 @@ class Ds3231:
 
     def _load(self, at, size):
         data = bytearray(size)
-        self._image.read(at, data)
+        self._file.seek(at)
+        self._file.readinto(data)
         return data
+
+    def _save(self, at, data):
+        self._file.seek(at)
+        self._file.write(data)
 
     def _now(self):
         return utime.time_ns() + struct.unpack(control.RTC_OFFSET, self._load(0, 8))[0]
@@ -92,7 +97,7 @@ class Ds3231:
         # writing the seconds restarts the countdown chain, otherwise the fraction runs on
         fraction = 0 if restart else self._now() % _SECOND
         offset = seconds * _SECOND + fraction - utime.time_ns()
-        self._image.write(0, struct.pack(control.RTC_OFFSET, offset))
-        self._image.write(
+        self._save(0, struct.pack(control.RTC_OFFSET, offset))
+        self._save(
             control.RTC_HOUR12_AT, bytes((hour12, ((weekday & 7) - 1 - seconds // _DAY) % 7))
         )

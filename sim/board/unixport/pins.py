@@ -201,7 +201,7 @@ class PWM:
             raise ValueError("freq too small" if freq < 8 else "freq too large")
 
     def _report(self):
-        bus.send(control.PWM, self._pin, self._duty, struct.pack("<I", self._freq))
+        bus.send_long(control.PWM, self._pin, self._duty, struct.pack("<I", self._freq))
 
     def freq(self, *value):
         if not value:
@@ -226,4 +226,4 @@ class PWM:
 def bitstream(pin, encoding, timing, data):
     if encoding:
         raise ValueError("invalid encoding")
-    bus.send(control.PIXELS, _number(pin), 0, bytes(data))
+    bus.send_long(control.PIXELS, _number(pin), 0, bytes(data))

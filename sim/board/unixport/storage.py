@@ -1,14 +1,21 @@
-# Everything non-volatile goes through here: operations are counted, and power can die inside one
+# Everything non-volatile goes through here: operations are counted, and power can die inside one.
+# Nothing here allocates: a file is also closed, hence written, by the garbage collector, which has
+# the heap locked, and on the chip that works.
 from os import getenv
 
 import bus
 import control
+import uctypes
 
-_left = 0  # the power dies inside the operation that brings this to 0
-_bytes = 0
 _LOCK = "\x01lock"
 _UNLOCK = "\x01unlock"
 _UNLOCK_AND_INTERRUPT = "\x01interrupt"
+
+_left = 0  # the power dies inside the operation that brings this to 0
+_bytes = 0  # so many bytes of it are still programmed
+_done = False  # the operation under way is in the file
+_message = bytearray(control.SIZE)
+_fields = uctypes.struct(uctypes.addressof(_message), bus.FIELDS, uctypes.LITTLE_ENDIAN)
 
 
 def _arm(ident, value, stamp):
@@ -21,74 +28,74 @@ def _arm(ident, value, stamp):
 bus.handlers[control.CUT] = _arm
 
 
-class Image:
-    # unbuffered file; what is written here is in the kernel, and stays there if this process dies
-    def __init__(self, path):
-        self._file = open(path, "r+b")
-
-    def read(self, position, buffer):
-        self._file.seek(position)
-        self._file.readinto(buffer)
-
-    def write(self, position, data):
-        self._file.seek(position)
-        self._file.write(data)
+# Neither a callback nor a KeyboardInterrupt may come up inside a driver call, it would run or jump
+# through the file system's C frames. Callbacks are locked out by the launcher (which answers these
+# getenv calls); an interrupted step is repeatable and runs again, and the Ctrl-C is raised after it.
+# Nothing that looks for pending work may follow the unlock.
 
 
-def whole(action, *arguments):
-    # Run a driver call to its end. Neither a callback nor a KeyboardInterrupt may come up inside, it
-    # would run or jump through the file system's C frames: callbacks are locked out by the launcher
-    # (which answers these getenv calls), an interrupted action (written to be repeatable) runs again
-    # and the Ctrl-C is raised afterwards. Nothing that looks for pending work may follow the unlock.
+def load(file, position, buffer):
+    # unbuffered: what a file here has been given is in the kernel, and stays if this process dies
     getenv(_LOCK)
     unlock = _UNLOCK
     while True:
         try:
             if bus.halted:
                 bus.halt()
-            result = action(*arguments)
+            file.seek(position)
+            file.readinto(buffer)
             getenv(unlock)
-            return result
+            return
         except KeyboardInterrupt:
             unlock = _UNLOCK_AND_INTERRUPT
-        except BaseException:
-            getenv(_UNLOCK)
-            raise
 
 
-class Operation:
-    # One program, erase or page write; a torn erase is half a block, a torn program its first bytes
-    def __init__(self, image, kind, where, position, data):
-        self.image = image
-        self.kind = kind
-        self.where = where
-        self.position = position
-        self.data = data
-        self.done = False
+def store(file, kind, where, position, data, after=None):
+    # one program, erase or page write; `after` models the time it takes
+    global _done
+    getenv(_LOCK)
+    _done = False
+    unlock = _UNLOCK
+    while True:
+        try:
+            _write(file, kind, where, position, data)
+            if after:
+                after()
+            _report(control.OPERATION, kind, where, len(data))
+            getenv(unlock)
+            return
+        except KeyboardInterrupt:
+            unlock = _UNLOCK_AND_INTERRUPT
 
-    def run(self):
-        # repeatable: the count goes down and `done` goes up without a point of interruption between
-        global _left
-        bus.drain()
-        if not self.done:
-            if _left == 1:
-                self._die()
-            self.image.write(self.position, self.data)
-            _left -= 1
-            self.done = True
 
-    def _die(self):
-        bus.halted = True
-        torn = len(self.data) // 2 if self.kind == control.OP_ERASE else min(_bytes, len(self.data))
-        self.image.write(self.position, memoryview(self.data)[:torn])
-        while True:
-            try:
-                bus.send(control.CUT_DONE, self.kind, self.where)
-                break
-            except KeyboardInterrupt:
-                pass
+def _write(file, kind, where, position, data):
+    # the count goes down and _done goes up without a point of interruption between
+    global _left, _done
+    if bus.halted:
         bus.halt()
+    bus.drain_if_possible()
+    if not _done:
+        if _left == 1:
+            _die(file, kind, where, position, data)
+        file.seek(position)
+        file.write(data)
+        _left -= 1
+        _done = True
 
-    def report(self):
-        size = len(self.data)
-        bus.send_raw(control.pack(control.OPERATION, self.kind, self.where, size))
+
+def _die(file, kind, where, position, data):
+    # a torn erase is half a block, a torn program its first bytes
+    torn = len(data) // 2 if kind == control.OP_ERASE else min(_bytes, len(data))
+    bus.halted = True
+    file.seek(position)
+    file.write(data, torn)
+    _report(control.CUT_DONE, kind, where, torn)
+    bus.halt()
+
+
+def _report(kind, ident, value, stamp):
+    _fields.kind = kind
+    _fields.ident = ident
+    _fields.value = value
+    _fields.stamp = stamp
+    bus.send_raw(_message)
