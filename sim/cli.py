@@ -39,6 +39,8 @@ def demo(
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("interrupted; everything is stopped")
         raise typer.Exit(_INTERRUPTED) from None
+    except ModuleNotFoundError:
+        raise
     except Exception as error:
         console.print_exception()
         console.print(f"the run failed: {error}\nlook into {folder}/logs")

@@ -46,7 +46,7 @@ def provision(port: Path, path: Path, *, again: bool) -> Provisioned:
     code = (
         "from dispenser import provision\n"
         f"provision.run({given.dispenser!r}, {given.epoch}, {given.previous}, "
-        f"{int(given.reason)}, {key.hex()!r})"
+        f"{int(given.reason)}, {key.hex()!r}, {again})"
     )
     with Prompt(port) as prompt:
         prompt.run(code)
@@ -75,7 +75,7 @@ def _register(path: Path, hello: Hello) -> tuple[Provisioned, bytes]:
             name = secrets.token_hex(8)
             entry = registry.Entry(secrets.token_hex(32), [])
         epoch = 1 + secrets.randbelow(0xFFFFFFFF)
-        previous = entry.epochs[-1] if entry.epochs else 0
+        previous = hello.epoch or (entry.epochs[-1] if entry.epochs else 0)
         known.dispensers[name] = registry.Entry(entry.secret, [*entry.epochs, epoch])
         registry.save(path, known)
     reason = EpochReason.replaced if previous else EpochReason.provisioned

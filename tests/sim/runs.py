@@ -130,7 +130,7 @@ class Dispenser:
 
 
 class Run:
-    """Two dispensers; change `d1.rows` before `write` to have a doctored but well-chained store."""
+    """Two dispensers; change `d1.rows` before `write` for a doctored, well-chained store."""
 
     def __init__(self, folder):
         self.folder = folder

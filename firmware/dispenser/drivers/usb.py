@@ -5,7 +5,7 @@ import sys
 
 from micropython import const
 
-_CTRL_C = const(3)
+_CTRL_C = b"\x03"
 _READ = const(256)  # bytes taken before others have their turn
 _CHUNK = const(64)  # one USB packet
 _PAUSE_MS = const(20)
