@@ -11,6 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from sim.cli import app as simulation
 from tools.compile import FIRMWARE
+from tools.decode import decode
 
 app = typer.Typer(
     name="dosewire",
@@ -20,6 +21,7 @@ app = typer.Typer(
     epilog="`dosewire gateway run --help`: the gateway, which needs only the extra of that name.",
 )
 app.add_typer(simulation)
+app.command()(decode)
 Port = Annotated[Path, typer.Option(help="Serial port of the dispenser.")]
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
