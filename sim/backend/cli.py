@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sim.backend.config import Config, ConfigError, load
+from sim.backend.connection import Connection
 from sim.backend.ingest import Ingest
 from sim.backend.registry import RegistryError, RegistryFile
 from sim.backend.store import StoreError, now_us, open_store
 from sim.backend.subscriber import Stop, StopError, Subscriber, persist
+from sim.backend.watermark import Pacer
 
 _PER_MINUTE = 30
 _LOG = logging.getLogger("dosewire.backend")
@@ -48,7 +50,9 @@ def _run(config: Config) -> int:
         return 0
     _LOG.info("store %08x in %s", store.id, config.backend.store)
     ingest = Ingest(store, registry, now_us, config.backend.refusal_grace)
-    Subscriber(config, store, ingest, stop).run()
+    pacer = Pacer(config.backend.watermark_interval, config.backend.watermark_every)
+    connection = Connection(config.mqtt, stop.inbox.put, stop.inbox.put)
+    Subscriber(stop, store, ingest, pacer, connection).run()
     return 0
 
 

@@ -6,15 +6,14 @@ import queue
 import random
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sqlalchemy.exc import DatabaseError
 
 from protocol import topics
 from protocol.schema import Watermark
 from protocol.wire import build
-from sim.backend.config import Config
-from sim.backend.connection import Connection, Delivery
+from sim.backend.connection import Delivery
 from sim.backend.ingest import Ingest, Outcome
 from sim.backend.store import Store, is_busy, is_trouble
 from sim.backend.watermark import Address, Pacer
@@ -27,6 +26,19 @@ _LOG = logging.getLogger("dosewire.backend")
 Result = TypeVar("Result")
 Item = Delivery | str | None
 """What the loop waits for: a delivery, the name of something to count, or a reason to look up."""
+
+
+class Link(Protocol):
+    """What the loop needs of the MQTT connection; see `sim.backend.connection.Connection`."""
+
+    def start(self) -> None:
+        """Begin to connect."""
+
+    def stop(self) -> None:
+        """Disconnect and end."""
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Publish; False if that was not possible."""
 
 
 class StopError(Exception):
@@ -72,13 +84,15 @@ def persist(
 class Subscriber:
     """Runs until `stop` is requested. No delivery, and no state of the store, ends it."""
 
-    def __init__(self, config: Config, store: Store, ingest: Ingest, stop: Stop) -> None:
+    def __init__(
+        self, stop: Stop, store: Store, ingest: Ingest, pacer: Pacer, connection: Link
+    ) -> None:
         self._store = store
         self._ingest = ingest
         self._stop = stop
         self._inbox = stop.inbox
-        self._pacer = Pacer(config.backend.watermark_interval, config.backend.watermark_every)
-        self._connection = Connection(config.mqtt, self._inbox.put, self._inbox.put)
+        self._pacer = pacer
+        self._connection = connection
         self._unsent = False
 
     def run(self) -> None:
