@@ -25,11 +25,14 @@ class Port:
         return bool(self._readable.poll(0))
 
     async def read(self):
-        # at least one byte. A host escapes 0x03 in frames: a bare one is a tech at the prompt
-        data = bytearray(await self._stream.read(1))
-        while data and len(data) < _READ and self._readable.poll(0):
-            data += self._in.read(1)
-        if _CTRL_C in data:
+        # at least one byte. A host escapes 0x03 in frames: a bare one is a tech at the prompt,
+        # and what follows it is for the prompt
+        byte = await self._stream.read(1)
+        data = bytearray(byte)
+        while byte and byte != _CTRL_C and len(data) < _READ and self._readable.poll(0):
+            byte = self._in.read(1)
+            data += byte
+        if byte == _CTRL_C:
             raise KeyboardInterrupt
         return data
 
