@@ -53,6 +53,7 @@ class _Authority:
             _unsigned(self._name, self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_ca_usage(), critical=True)
+            .add_extension(_own_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
 
@@ -62,12 +63,17 @@ class _Authority:
         made = _unsigned(_name(name), self._name, key.public_key())
         made = made.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         made = made.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        made = made.add_extension(_own_key(key.public_key()), critical=False)
+        made = made.add_extension(self._issuer_key(), critical=False)
         if usage == ExtendedKeyUsageOID.SERVER_AUTH:
             made = made.add_extension(_loopback(), critical=False)
         credentials = Credentials(folder / f"{name}.pem", folder / f"{name}.key")
         credentials.cert.write_bytes(_pem(made.sign(self._key, hashes.SHA256())))
         _write_secret(credentials.key, key)
         return credentials
+
+    def _issuer_key(self) -> x509.AuthorityKeyIdentifier:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
 
 
 def make_pki(folder: Path, gateways: list[str]) -> Pki:
@@ -110,6 +116,10 @@ def _unsigned(
         .not_valid_before(now - _VALID_BEFORE)
         .not_valid_after(now + _VALID_FOR)
     )
+
+
+def _own_key(key: ec.EllipticCurvePublicKey) -> x509.SubjectKeyIdentifier:
+    return x509.SubjectKeyIdentifier.from_public_key(key)
 
 
 def _ca_usage() -> x509.KeyUsage:

@@ -1,5 +1,6 @@
 """Configuration of the backend: a TOML file, checked whole before anything starts."""
 
+import secrets
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,6 +33,11 @@ class Mqtt(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ca: Path
     cert: Path
     key: Path
+    # of the shared subscription; workers side by side need the same. Not guessable, because a
+    # broker that does not check subscriptions lets a gateway join it and swallow others' messages
+    group: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9-]{1,64}$")] = msgspec.field(
+        default_factory=lambda: f"ingest-{secrets.token_hex(16)}"
+    )
     keepalive: Annotated[int, msgspec.Meta(ge=5, le=65535)] = 60
     retry_min: Positive = 0.5
     retry_max: Positive = 30.0

@@ -24,7 +24,6 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from protocol.topics import ALL_UP
 from sim.backend.config import Mqtt
 
-SUBSCRIPTION = f"$share/ingest/{ALL_UP}"
 _CLIENT_ID = "backend"
 _CONNECT_WITHIN = 5.0
 _STOP_WITHIN = 1.0
@@ -59,6 +58,7 @@ class Connection:
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._config = config
+        self._subscription = f"$share/{config.group}/{ALL_UP}"
         self._deliver = deliver
         self._count = count
         self._jitter = jitter
@@ -152,15 +152,15 @@ class Connection:
             client.disconnect()
             return
         self._count("connects")
-        client.subscribe(SUBSCRIPTION, options=SubscribeOptions(qos=1))
+        client.subscribe(self._subscription, options=SubscribeOptions(qos=1))
 
     def _on_subscribe(self, client: Client, _: Any, _mid: int, codes: Any, *_more: Any) -> None:
         if any(code.is_failure for code in codes):
             self._count("connect_failures")
-            _LOG.warning("broker refuses the subscription %s: %s", SUBSCRIPTION, codes[0])
+            _LOG.warning("broker refuses the subscription: %s", codes[0])
             client.disconnect()
         else:
-            _LOG.info("subscribed to %s", SUBSCRIPTION)
+            _LOG.info("subscribed to %s", ALL_UP)
 
     def _on_disconnect(self, _client: Client, _: Any, _flags: Any, code: Any, *_more: Any) -> None:
         _LOG.info("disconnected from the broker: %s", code)
