@@ -1,0 +1,1 @@
+"""The emulated board: real MicroPython, real mpremote, simulated hardware."""

@@ -50,7 +50,7 @@ REASON_TIMER = 1
 REASON_FORCED = 2
 
 # rtc.bin: what the coin cell keeps. ns to add to the host's clock for ns since 2000-01-01;
-# registers 0x07-0x12 as they are; 1 = 12-hour mode; what to add to days since 2000 for the weekday.
+# registers 0x07-0x12 as they are; 1 = 12-hour mode; to add to days since 2000 for the weekday.
 RTC_OFFSET = "<q"
 RTC_REGISTERS_AT = 8
 RTC_HOUR12_AT = 20

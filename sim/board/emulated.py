@@ -17,7 +17,7 @@ from typing import Literal, Self
 from hardware.board import Board
 from sim.board import control, images
 from sim.board.launcher import SOFT_RESET
-from sim.board.process import Boot, BoardProcess, Message
+from sim.board.process import BoardProcess, Boot, Message
 from sim.board.pty_link import Relay
 
 State = Literal["off", "booting", "running", "resetting"]
@@ -148,7 +148,7 @@ class EmulatedBoard:
         self._end("power cut")
         await self.wait_for(lambda: self._process is None)
 
-    def cut_at(self, operation: int, byte: int) -> None:
+    async def cut_at(self, operation: int, byte: int) -> None:
         """Let power die inside the n-th (from 1) write or erase from now, after `byte` bytes.
 
         A torn erase is half a block of 0xff. `wait_cut` tells when it has happened. Holds over

@@ -1,7 +1,7 @@
 """Child process of the emulated board: CPython that loads MicroPython's Unix port and becomes it.
 
-Run as `python -I -S launcher.py EXTENSION HEAP RAW BOOT_US PARENT ARGUMENT...`. Exits with 100 plus
-the REPL mode (0 friendly, 1 raw) when MicroPython ends by itself, which is a soft reset.
+Run as `python -I -S launcher.py EXTENSION HEAP RAW BOOT_US PARENT ARGUMENT...`. Exits with 100
+plus the REPL mode (0 friendly, 1 raw) when MicroPython ends by itself, which is a soft reset.
 
 Three things differ from the stock Unix port, and are patched in its global offset table (ELF
 x86-64, System V ABI):
@@ -11,12 +11,12 @@ x86-64, System V ABI):
 - `os.getenv` of a name that starts with 0x01 is a call to this file, from the board's own modules.
 """
 
-import _signal
 import _thread
 import ctypes
 import fcntl
 import mmap
 import os
+import signal
 import struct
 import sys
 import termios
@@ -148,11 +148,11 @@ class Timer:
 
     def _start(self) -> None:
         self._running = True
-        _signal.signal(_signal.SIGUSR1, lambda *_: None)
+        signal.signal(signal.SIGUSR1, lambda *_: None)
         # signals are for the interpreter's thread: only there do they end a blocked read
-        before = _signal.pthread_sigmask(_signal.SIG_BLOCK, range(1, 32))
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))
         _thread.start_new_thread(self._run, ())
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _run(self) -> None:
         while True:
@@ -164,7 +164,7 @@ class Timer:
     def _schedule(self) -> None:
         self._lib.mp_sched_schedule(self._function, self._function)
         while True:
-            _signal.pthread_kill(self._main, _signal.SIGUSR1)
+            signal.pthread_kill(self._main, signal.SIGUSR1)
             if self._changed.acquire(timeout=RESIGNAL_S):
                 return
 
@@ -177,9 +177,9 @@ def patch_interrupts(interpreter: Interpreter) -> None:
     real.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
 
     def sigaction(number: int, action: int | None, old: int | None) -> int:
-        if number == _signal.SIGINT and action:
+        if number == signal.SIGINT and action:
             field = ctypes.c_void_p.from_address(action)
-            field.value = handler if field.value else int(_signal.SIG_IGN)
+            field.value = handler if field.value else int(signal.SIG_IGN)
         return int(real(number, action, old))
 
     kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
@@ -223,7 +223,7 @@ def patch_getenv(interpreter: Interpreter) -> None:
 def main(arguments: list[str]) -> int:
     """Become the board; see the module's text for the arguments."""
     extension, heap, raw, boot_us, parent = arguments[:5]
-    libc.prctl(PR_SET_PDEATHSIG, _signal.SIGKILL)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(parent):
         return 1  # the supervisor died before it could be noticed
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -21,7 +21,7 @@ from sim.board import control
 
 HERE = Path(__file__).parent
 READ_SIZE = 1 << 16
-# As much as the rp2 port's USB CDC buffer takes at once; it is also what a full host makes it drop.
+# As much as the rp2 port's USB CDC buffer takes at once; also what a full host makes it drop.
 CONSOLE_SIZE = 256
 
 
@@ -112,12 +112,10 @@ class BoardProcess:
         self._loop.add_reader(self._rx, self.receive)
         self._loop.add_reader(self._terminal, self._read_console)
 
-    def _spawn(
-        self, boot: Boot, slave: int, pipes: tuple[int, ...]
-    ) -> subprocess.Popen[bytes]:
+    def _spawn(self, boot: Boot, slave: int, pipes: tuple[int, ...]) -> subprocess.Popen[bytes]:
         python = [sys.executable, "-I", "-S", str(HERE / "launcher.py")]
         plumbing = [extension(), boot.heap, str(boot.raw), str(boot.time_us), str(os.getpid())]
-        return subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(
             [*python, *plumbing, *boot.arguments(pipes)],
             stdin=slave, stdout=slave, stderr=slave, pass_fds=pipes, start_new_session=True,
             env={"TZ": "UTC0", "HOME": "/nonexistent"},

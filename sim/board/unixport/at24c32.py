@@ -1,7 +1,7 @@
-# AT24C32: 4096 bytes in pages of 32; a write wraps within its page and keeps the chip busy afterwards
+# AT24C32: 4096 bytes in pages of 32; a write wraps within its page, then the chip is busy
 import control
 import utime
-from storage import load, store
+from storage import guarded, load, report, store
 
 _SIZE = 4096
 _PAGE = 32
@@ -36,9 +36,13 @@ class At24c32:
     def _write_page(self, data):
         page = self._pointer // _PAGE
         for offset, run in _runs(self._pointer % _PAGE, data):
-            store(self._file, control.OP_EEPROM, page, page * _PAGE + offset, run)
+            guarded(self, 0, page, run, offset)
         self._pointer = page * _PAGE + (self._pointer + len(data)) % _PAGE
         self._busy_until = utime.ticks_ms() + _BUSY_MS
+
+    def serve(self, request, page, data, offset):
+        store(self._file, control.OP_EEPROM, page, page * _PAGE + offset, data)
+        report(control.OP_EEPROM, page, len(data))
 
 
 def _runs(offset, data):

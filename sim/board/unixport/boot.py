@@ -48,11 +48,10 @@ def _power_up(arguments):
 
 def _install():
     sys.modules["machine"] = rp2_machine
-    sys.modules["time"] = clock
     sys.modules["micropython"] = proxies.Micropython
     sys.modules["os"] = proxies.Os
     loop.start()
-    import neopixel
+    sys.modules["neopixel"] = __import__("neopixel")
 
 
 def _mount(device):
@@ -90,7 +89,7 @@ def _execute(path, names):
     except OSError:
         return
     try:
-        execfile(path, names)
+        execfile(path, names)  # noqa: F821
     except SystemExit:
         watchdog.soft_restart()
     except BaseException as error:

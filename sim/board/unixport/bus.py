@@ -1,6 +1,6 @@
 # The board's end of the control channel, and the points at which pin interrupts are delivered.
 # Host messages wait in a pipe, as edges are latched in the chip while interrupts are off; they are
-# taken in at fixed points only (poller, sleep, Pin.value, machine.idle), so a run is deterministic.
+# taken in at fixed points only (poller, sleep, Pin.value, machine.idle): a run is deterministic.
 import select
 import sys
 
@@ -79,8 +79,11 @@ def drain():
         return
     _draining = True
     try:
-        while _held or _rx.readinto(_in):
-            _held = True
+        while True:
+            if not _held:
+                _held = _rx.readinto(_in)
+                if not _held:
+                    return
             message = _in_fields
             handlers[message.kind](message.ident, message.value, message.stamp)
             _held = False
@@ -112,7 +115,7 @@ def pump():
 
 
 def call(handler, argument, hard):
-    # as the rp2 port does it: no allocation in a hard handler; an exception is printed; False = failed
+    # as on rp2: no allocation in a hard handler; an exception is printed; False = failed
     try:
         if hard:
             micropython.heap_lock()

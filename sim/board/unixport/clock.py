@@ -1,4 +1,4 @@
-# module `time` as on rp2: ticks of 30 bits, whole seconds since 1970, and sleeps that take interrupts
+# module `time` as on rp2: 30-bit ticks, whole seconds since 1970, sleeps that take interrupts
 import bus
 import control
 import utime

@@ -1,13 +1,16 @@
-# Block device on the flash image, with the extended protocol and the NOR rules of the Pico's W25Q16
+# Block device on the flash image: extended protocol, and the NOR rules of the Pico's W25Q16
 import control
 import utime
 from micropython import const
-from storage import load, store
+from storage import guarded, load, report, store
 
 _PROGRAM = const(256)
+# requests: those of the block protocol's ioctl, and two of our own
 _COUNT = const(4)
 _SIZE = const(5)
 _ERASE = const(6)
+_READ = const(100)
+_WRITE = const(101)
 
 
 class Flash:
@@ -21,36 +24,43 @@ class Flash:
         pages = range(0, block + 1, _PROGRAM)
         self._old_pages = [memoryview(self._old)[:size] for size in pages]
         self._erased_pages = [memoryview(self._erased)[:size] for size in pages]
-        self._after_erase = (lambda: utime.sleep_ms(erase_ms)) if erase_ms else None
+        self._erase_ms = erase_ms
 
-    def readblocks(self, number, buffer, offset=0):
-        load(self._file, number * self._block + offset, buffer)
+    def readblocks(self, number, buffer, offset):
+        return guarded(self, _READ, number, buffer, offset)
 
-    def writeblocks(self, number, buffer, offset=None):
-        if offset is None:
-            self.ioctl(_ERASE, number)
-            offset = 0
+    def writeblocks(self, number, buffer, offset):
+        return guarded(self, _WRITE, number, buffer, offset)
+
+    def ioctl(self, request, number):
+        return guarded(self, request, number, None, 0)
+
+    def serve(self, request, number, buffer, offset):
         position = number * self._block + offset
-        store(self._file, control.OP_PROGRAM, number, position, self._programmed(position, buffer))
+        if request == _READ:
+            load(self._file, position, buffer)
+        elif request == _WRITE:
+            self._program(number, position, buffer)
+        elif request == _ERASE:
+            store(self._file, control.OP_ERASE, number, position, self._erased)
+            if self._erase_ms:
+                utime.sleep_ms(self._erase_ms)
+            report(control.OP_ERASE, number, self._block)
+        elif request == _COUNT:
+            return self._count
+        elif request == _SIZE:
+            return self._block
+        return 0
 
-    def _programmed(self, position, buffer):
+    def _program(self, number, position, buffer):
         # programming only clears bits
         pages = len(buffer) // _PROGRAM
         old = self._old_pages[pages]
+        data = buffer
         load(self._file, position, old)
-        if old == self._erased_pages[pages]:
-            return buffer
-        for index in range(len(buffer)):
-            old[index] &= buffer[index]
-        return old
-
-    def ioctl(self, request, number):
-        if request == _COUNT:
-            return self._count
-        if request == _SIZE:
-            return self._block
-        if request == _ERASE:
-            position = number * self._block
-            erase = control.OP_ERASE
-            store(self._file, erase, number, position, self._erased, self._after_erase)
-        return 0
+        if old != self._erased_pages[pages]:
+            for index in range(len(buffer)):
+                old[index] &= buffer[index]
+            data = old
+        store(self._file, control.OP_PROGRAM, number, position, data)
+        report(control.OP_PROGRAM, number, len(buffer))

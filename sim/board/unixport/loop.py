@@ -1,12 +1,17 @@
-# asyncio as on rp2, with pin interrupts taken in by its poller and a ThreadSafeFlag that wakes at once
-import asyncio
-import asyncio.core as core
+# asyncio as on rp2: its poller takes in pin interrupts, and a ThreadSafeFlag wakes it at once
 import gc
 import select
+import sys
 
 import bus
+import clock
 import control
 import utime
+
+sys.modules["time"] = clock  # for asyncio as for the firmware
+
+import asyncio  # noqa: E402
+import asyncio.core as core  # noqa: E402
 
 _SAMPLE_MS = 100
 

@@ -1,7 +1,8 @@
 # Built-in modules whose Unix form differs from rp2: the same names, a few replaced
-import micropython
 import os
 import termios
+
+import micropython
 
 _ISIG = 1
 _LFLAG = 3
@@ -15,7 +16,7 @@ def _copy(module, names):
 
 
 def kbd_intr(char):
-    # The Unix port would let SIGINT kill the process; here 0x03 becomes data or Ctrl-C in the terminal
+    # the Unix port would let SIGINT kill the process; here the terminal makes 0x03 data or Ctrl-C
     settings = termios.tcgetattr(0)
     settings[_LFLAG] = settings[_LFLAG] | _ISIG if char == 3 else settings[_LFLAG] & ~_ISIG
     termios.tcsetattr(0, termios.TCSANOW, settings)

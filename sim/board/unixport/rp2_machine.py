@@ -1,4 +1,5 @@
 # module `machine` as on the RP2040
+# ruff: noqa: F401 - its names are the module
 import bus
 import clock
 from i2c import I2C, SoftI2C

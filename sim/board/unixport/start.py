@@ -2,6 +2,6 @@
 import sys
 
 sys.path[:] = sys.argv[1:3] + [".frozen"]
-import boot
+import boot  # noqa: E402
 
 boot.main(globals())

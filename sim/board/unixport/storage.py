@@ -28,51 +28,39 @@ def _arm(ident, value, stamp):
 bus.handlers[control.CUT] = _arm
 
 
-# Neither a callback nor a KeyboardInterrupt may come up inside a driver call, it would run or jump
-# through the file system's C frames. Callbacks are locked out by the launcher (which answers these
-# getenv calls); an interrupted step is repeatable and runs again, and the Ctrl-C is raised after it.
-# Nothing that looks for pending work may follow the unlock.
-
-
-def load(file, position, buffer):
-    # unbuffered: what a file here has been given is in the kernel, and stays if this process dies
-    getenv(_LOCK)
-    unlock = _UNLOCK
-    while True:
-        try:
-            if bus.halted:
-                bus.halt()
-            file.seek(position)
-            file.readinto(buffer)
-            getenv(unlock)
-            return
-        except KeyboardInterrupt:
-            unlock = _UNLOCK_AND_INTERRUPT
-
-
-def store(file, kind, where, position, data, after=None):
-    # one program, erase or page write; `after` models the time it takes
+def guarded(device, request, number, buffer, offset):
+    # Run one driver call. Neither a callback nor a KeyboardInterrupt may come up in it: it would
+    # run or jump through the file system's C frames. Callbacks are locked out by the launcher, which
+    # answers these getenv calls. An interrupted call is repeatable and runs again, and the Ctrl-C is
+    # raised after it. So nothing that looks for pending work, that is no jump, may come before the
+    # try, here and in the callers, nor after the unlock.
     global _done
     getenv(_LOCK)
     _done = False
     unlock = _UNLOCK
     while True:
         try:
-            _write(file, kind, where, position, data)
-            if after:
-                after()
-            _report(control.OPERATION, kind, where, len(data))
+            if bus.halted:
+                bus.halt()
+            result = device.serve(request, number, buffer, offset)
             getenv(unlock)
-            return
+            return result
         except KeyboardInterrupt:
             unlock = _UNLOCK_AND_INTERRUPT
+        except BaseException:
+            getenv(_UNLOCK)
+            raise
 
 
-def _write(file, kind, where, position, data):
-    # the count goes down and _done goes up without a point of interruption between
+def load(file, position, buffer):
+    # unbuffered: what a file here has been given is in the kernel, and stays if this process dies
+    file.seek(position)
+    file.readinto(buffer)
+
+
+def store(file, kind, where, position, data):
+    # one program, erase or page write, of a guarded call: done once, however often it is repeated
     global _left, _done
-    if bus.halted:
-        bus.halt()
     bus.drain_if_possible()
     if not _done:
         if _left == 1:
@@ -83,17 +71,21 @@ def _write(file, kind, where, position, data):
         _done = True
 
 
+def report(kind, where, size):
+    _send(control.OPERATION, kind, where, size)
+
+
 def _die(file, kind, where, position, data):
     # a torn erase is half a block, a torn program its first bytes
     torn = len(data) // 2 if kind == control.OP_ERASE else min(_bytes, len(data))
     bus.halted = True
     file.seek(position)
     file.write(data, torn)
-    _report(control.CUT_DONE, kind, where, torn)
+    _send(control.CUT_DONE, kind, where, torn)
     bus.halt()
 
 
-def _report(kind, ident, value, stamp):
+def _send(kind, ident, value, stamp):
     _fields.kind = kind
     _fields.ident = ident
     _fields.value = value

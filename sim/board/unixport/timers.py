@@ -1,5 +1,5 @@
-# machine.Timer: soft timers. A thread of the launcher schedules `_tick` when the next one is due, so
-# callbacks also run in busy loops and while the REPL waits for input, as on the chip.
+# machine.Timer: soft timers. A thread of the launcher schedules `_tick` when the next one is due,
+# so callbacks also run in busy loops and while the REPL waits for input, as on the chip.
 from os import getenv
 
 import bus

@@ -72,7 +72,7 @@ def test_the_command_runs_a_board_and_takes_it_along(tmp_path: Path, how: signal
         assert said.stdout.strip() == "42"
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         process.send_signal(how)
-        output, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=10)
         assert all(gone(int(child)) for child in [board, *map(str, children)])
         assert process.returncode == (0 if how == signal.SIGINT else -signal.SIGKILL)
         assert not errors

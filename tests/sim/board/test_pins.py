@@ -40,9 +40,7 @@ def test_every_input_has_the_level_of_the_description(on_bench: Callable[..., No
         for chosen in (None, "lid", "beam2", "button4", "service"):
             if chosen:
                 bench.board.set_input(chosen, True)
-            expected = [
-                PICO.inputs[name].active ^ (0 if name == chosen else 1) for name in names
-            ]
+            expected = [PICO.inputs[name].active ^ (0 if name == chosen else 1) for name in names]
             assert [int(level) for level in (await bench.run(read)).split()] == expected
             if chosen:
                 bench.board.set_input(chosen, False)
@@ -79,7 +77,8 @@ def test_edges_during_a_busy_stretch_are_latched_not_lost(on_bench: Callable[...
                            "lambda p: n.append((p.irq().flags(), p.value())))\nprint('busy')\n"
                            "Pin(15, Pin.OUT).on()\nt = time.ticks_ms()\n"
                            "while time.ticks_ms() - t < 300:\n    pass\n"
-                           "print('before', len(n))\ntime.sleep_ms(1)\nprint('after', n)\n")  # fmt: skip
+                           "print('before', len(n))\ntime.sleep_ms(1)\n"
+                           "print('after', n)")  # fmt: skip
         await bench.board.power_on()
         await bench.board.wait_for(lambda: bool(bench.events))
         for name in ("button0", "button1", "button2"):
@@ -177,5 +176,17 @@ def test_time_is_rp2_time(on_bench: Callable[..., None]) -> None:
             "ticks interval overflow",
             "rp2 None",
         ]
+
+    on_bench(scenario)
+
+
+def test_asyncio_has_the_ticks_of_rp2(on_bench: Callable[..., None]) -> None:
+    async def scenario(bench: Bench) -> None:
+        says = await bench.run(
+            "import asyncio\nasync def main():\n    await asyncio.sleep_ms(50)\n    print('slept')\n"
+            "    await asyncio.sleep(7 * 86400)\n"
+            "try:\n    asyncio.run(main())\nexcept OverflowError as e:\n    print(e)"
+        )
+        assert says.split("\n")[:2] == ["slept", "ticks interval overflow"]
 
     on_bench(scenario)

@@ -1,0 +1,1 @@
+# Not for import: these modules run inside MicroPython, see boot.py
