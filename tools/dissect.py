@@ -107,11 +107,15 @@ def _pieces(data: bytes) -> Iterator[tuple[int, Frame | bytes]]:
 
 
 def _frames(data: bytes, check: Check | None) -> Iterator[Item]:
+    found = False
     for offset, piece in _pieces(data):
         if isinstance(piece, Frame):
+            found = True
             yield from _frame(offset, piece, check)
         else:
             yield _skipped(offset, piece)
+    if not found:
+        yield {"what": "end", "size": len(data), "error": "no good frame"}
 
 
 def _skipped(offset: int, piece: bytes) -> Item:
@@ -222,6 +226,8 @@ def _are_records(data: bytes) -> bool:
 def _bare_records(data: bytes, check: Check | None) -> Iterator[Item]:
     try:
         raws = wire.split_records(data)
+        if not raws:
+            raise wire.WireError("no record")
     except wire.WireError as error:
         yield {"what": "record", "hex": data.hex(), "error": str(error)}
         return

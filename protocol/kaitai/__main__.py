@@ -1,4 +1,4 @@
-"""Makes `dosewire.py` from `dosewire.ksy`; with `--check` only tells whether it is current.
+"""Makes `dosewire.py` from `dosewire.ksy` if it is stale; with `--check` only tells whether it is.
 
 The compiler is GPL and large, so it is no part of the project; the parser's head holds the SHA-256
 of the description it was made from and of its own text, which is all that the check needs.
@@ -14,7 +14,13 @@ from pathlib import Path
 
 SOURCE = Path(__file__).with_name("dosewire.ksy")
 PARSER = Path(__file__).with_name("dosewire.py")
-_COMPILER = Path(__file__).with_name("compile.js")
+# The compiler's package has no command of its own.
+_COMPILE = """
+const description = require("js-yaml").load(require("fs").readFileSync(process.argv[1], "utf8"));
+require("kaitai-struct-compiler").compile("python", description, null, false).then(
+  (files) => process.stdout.write(Object.values(files)[0]),
+  (error) => { process.stderr.write(`${error}\\n`); process.exitCode = 1; });
+"""
 _INSTALL = "npm install -g kaitai-struct-compiler@0.11.0 js-yaml@4"
 
 
@@ -49,7 +55,7 @@ def _compile() -> str | None:
         return None
     where = os.pathsep.join(filter(None, (os.environ.get("NODE_PATH"), _global_modules())))
     made = subprocess.run(
-        [node, _COMPILER, SOURCE],
+        [node, "-e", _COMPILE, str(SOURCE)],
         capture_output=True,
         text=True,
         env={**os.environ, "NODE_PATH": where},
@@ -62,11 +68,15 @@ def _compile() -> str | None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make the parser; with `--check` only tell whether it is current."""
+    """Make the parser if it is stale; with `--check` only tell whether it is.
+
+    Exit codes: 0 current, 1 stale, 2 cannot be made here.
+    """
+    if is_current():
+        return 0
     if "--check" in arguments:
-        if not is_current():
-            print(f"stale: {PARSER.name}; run `python -m protocol.kaitai`", file=sys.stderr)
-        return 0 if is_current() else 1
+        print(f"stale: {PARSER.name}; run `python -m protocol.kaitai`", file=sys.stderr)
+        return 1
     text = _compile()
     if text is None:
         return 2

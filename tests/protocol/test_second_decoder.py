@@ -204,26 +204,39 @@ def test_a_wrong_order_of_fields_would_be_noticed() -> None:
     assert noticed and all(noticed.values())
 
 
-def test_a_changed_description_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A description that the parser was not made from."""
+    path = tmp_path / "dosewire.ksy"
+    path.write_text(generator.SOURCE.read_text().replace("id: patch", "id: fix", 1))
+    monkeypatch.setattr(generator, "SOURCE", path)
+    return path
+
+
+def test_the_parser_is_current() -> None:
     assert generator.main(["--check"]) == 0
-    changed = tmp_path / "dosewire.ksy"
-    changed.write_text(generator.SOURCE.read_text().replace("id: patch", "id: fix", 1))
-    monkeypatch.setattr(generator, "SOURCE", changed)
+
+
+@pytest.mark.usefixtures("changed")
+def test_a_changed_description_is_noticed() -> None:
     assert generator.main(["--check"]) == 1
 
 
 def test_a_parser_changed_by_hand_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = tmp_path / "dosewire.py"
-    changed.write_text(generator.PARSER.read_text().replace("read_u2be", "read_u1", 1))
-    monkeypatch.setattr(generator, "PARSER", changed)
+    parser = tmp_path / "dosewire.py"
+    parser.write_text(generator.PARSER.read_text().replace("read_u2be", "read_u1", 1))
+    monkeypatch.setattr(generator, "PARSER", parser)
     assert generator.main(["--check"]) == 1
 
 
+@pytest.mark.usefixtures("changed")
 def test_without_the_compiler_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    before = generator.PARSER.read_text()
     monkeypatch.setenv("PATH", "")
     assert generator.main([]) == 2
     assert "npm install -g kaitai-struct-compiler@" in capsys.readouterr().err
+    assert generator.PARSER.read_text() == before

@@ -262,6 +262,11 @@ def test_rubbish_is_told_in_one_line() -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("kind", ["frames", "record", "events"])
+def test_nothing_found_is_not_all_good(kind: str) -> None:
+    assert run("-", "--as", kind, stdin=b"\r\n").exit_code == 1
+
+
 def test_megabytes_of_noise_with_frames_in_them() -> None:
     rng = random.Random(11)
     noise = rng.randbytes(1 << 20)
