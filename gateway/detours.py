@@ -26,10 +26,6 @@ class Detours:
         """Return the lowest range that is due, None if there is none."""
         return min((span for span, at in self._wanted.items() if at <= now), default=None)
 
-    def due(self, now: float) -> bool:
-        """Tell whether a range is due."""
-        return self.next(now) is not None
-
     def progress(self, span: Span, following: int) -> Span | None:
         """Note that a range was read before `following`; return what is left of it."""
         at = self._wanted.pop(span, 0.0)

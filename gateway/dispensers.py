@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from gateway.actions import Action, Commit, Greeted, Reopen, Send
 from gateway.clock import Clock, HostTime
 from gateway.counters import Counters
 from gateway.database import SpoolError
 from gateway.detours import Span
 from gateway.serial_port import PortBusyError, PortLostError, SerialPort
-from gateway.session import Action, Commit, Greeted, Reopen, Send, Session
+from gateway.session import Session
 from gateway.spool import Cursor, Spool
 from protocol import framing, schema
 from protocol.framing import Deframer

@@ -7,7 +7,6 @@ elsewhere (a commit, a PUBACK, a message) waits in the inbox.
 import asyncio
 import contextlib
 import logging
-import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
@@ -17,9 +16,10 @@ from gateway.clock import Clock
 from gateway.counters import Counters
 from gateway.database import SpoolError
 from gateway.detours import Span
+from gateway.pause import Pause
 from gateway.spool import Accepted, Spool
 from gateway.stream import Body, Flight, Stream
-from gateway.watermarks import Verdict, judge
+from gateway.watermarks import Verdict, judge, parse
 from protocol import schema, topics, wire
 
 _log = logging.getLogger(__name__)
@@ -29,8 +29,7 @@ _MAX_UNACKED = 16
 _MAX_INBOX = 1000
 _NO_SUBSCRIBER = 0x10
 _FAILED = 0x80
-_ASK_SELDOM = 6 * 3600.0
-_ASK_BLOCKED = 10.0
+_LONGEST_IDLE = 60.0
 _ASK_AGAIN = 5.0
 _SPOOL_REST = 1.0
 
@@ -89,9 +88,7 @@ class Publisher:
         self._wake = asyncio.Event()
         self._online = False
         self._unacked: dict[int, _Sent] = {}
-        self._held_until: float | None = None
-        self._holds = 0
-        self._probe: int | None = None
+        self._pause = Pause(settings.retry_min, settings.retry_max)
 
     # ---- what happens elsewhere -------------------------------------------------------------
 
@@ -120,7 +117,7 @@ class Publisher:
 
         async def act() -> None:
             self._online = True
-            self._held_until = self._probe = None
+            self._pause.connected()
             self._ask_all()
 
         self._post(act)
@@ -130,7 +127,7 @@ class Publisher:
 
         async def act() -> None:
             self._online = False
-            self._probe = None
+            self._pause.probe = None
             self._unacked.clear()
 
         self._post(act)
@@ -146,12 +143,7 @@ class Publisher:
     def message(self, topic: str, payload: bytes) -> None:
         """Take a message from the broker."""
         try:
-            parsed = topics.parse(topic)
-            if (parsed.gateway, parsed.direction) != (self._gateway, "dn"):
-                raise ValueError(f"not for this gateway: {topic!r}")
-            if parsed.kind != "watermark":
-                raise ValueError(f"unknown kind of message: {parsed.kind!r}")
-            mark = wire.parse(schema.Watermark, payload)
+            dispenser, mark = parse(self._gateway, topic, payload)
         except ValueError as error:
             self._counters.add("downlink_malformed")
             _log.warning("downlink: %s", error)
@@ -162,7 +154,7 @@ class Publisher:
             return
 
         async def act() -> None:
-            await self._mark(parsed.dispenser, mark)
+            await self._mark(dispenser, mark)
 
         self._post(act)
 
@@ -224,7 +216,7 @@ class Publisher:
 
     @property
     def _flowing(self) -> bool:
-        return self._online and self._held_until is None
+        return self._online and self._pause.until is None
 
     def _ask_all(self) -> None:
         for stream in self._turns:
@@ -248,40 +240,28 @@ class Publisher:
         if not self._flowing:
             return False
         for stream in self._turns:
-            due = self._due(stream)
-            if due is not None and due <= self._now():
+            if self._due(stream) <= self._now():
                 return self._ask(stream) is not None
         return False
 
-    def _due(self, stream: Stream) -> float | None:
-        if stream.question is None:
-            return None
-        if not stream.opened:
-            wait = self._settings.retry_min * 2.0 ** min(stream.asked, 30)
-        elif stream.flights:
-            wait = self._settings.confirm_timeout * 2.0 ** min(stream.asked, 30)
-            if stream.blocked:
-                wait = min(wait, _ASK_BLOCKED * 2.0 ** min(stream.asked, 30))
-        else:
-            return None
-        since = [flight.at for flight in stream.flights[:1]]
-        since += [] if stream.asked_at is None else [stream.asked_at]
-        return max(since, default=float("-inf")) + min(wait, _ASK_SELDOM)
+    def _due(self, stream: Stream) -> float:
+        return stream.question_due(self._settings.retry_min, self._settings.confirm_timeout)
 
     def _idle_for(self) -> float:
-        times = [self._due(stream) for stream in self._turns] if self._online else []
-        if self._held_until is not None:
-            times = [self._held_until] if self._online and self._probe is None else []
-        due = min((time for time in times if time is not None), default=float("inf"))
-        return min(60.0, max(0.0, due - self._now()))
+        due = _LONGEST_IDLE + self._now()
+        if self._flowing:
+            due = min((self._due(stream) for stream in self._turns), default=due)
+        elif self._online and self._pause.until is not None and self._pause.probe is None:
+            due = self._pause.until
+        return min(_LONGEST_IDLE, max(0.0, due - self._now()))
 
     # ---- records ----------------------------------------------------------------------------
 
     async def _publish_next(self) -> bool:
         if not self._online:
             return False
-        if self._held_until is not None:
-            return await self._try_probe(self._held_until)
+        if self._pause.until is not None:
+            return self._pause.may_probe(self._now()) and await self._try_probe()
         if len(self._unacked) >= _MAX_UNACKED:
             return False
         for stream in list(self._turns):
@@ -321,9 +301,7 @@ class Publisher:
             payload = body.payload()
         except (wire.WireError, TypeError) as error:
             self._counters.add("records_unusable", len(body.links))
-            _log.error(
-                "%s seq=%d unusable in the spool: %s", *_at(stream), body.links[0].seq, error
-            )
+            _log.error("%s seq=%d unusable in the spool: %s", stream, body.links[0].seq, error)
             return None
         topic = topics.up(self._gateway, stream.dispenser, "events")
         token = self._link.publish(topic, payload)
@@ -343,10 +321,12 @@ class Publisher:
         if sent is None:
             return
         refused = code == _NO_SUBSCRIBER or code >= _FAILED
-        if token == self._probe:
-            self._probe = None
+        if token == self._pause.probe:
+            self._pause.probe = None
             if not refused:
-                self._flow_again()
+                _log.info("uplink: backend is there again")
+                self._pause.end()
+                self._ask_all()
         if not refused:
             self._counters.add("pubacks")
             return
@@ -359,36 +339,21 @@ class Publisher:
     def _hold(self, code: int) -> None:
         away = code == _NO_SUBSCRIBER
         self._counters.add("backend_away" if away else "broker_refused")
-        if self._held_until is not None and self._now() < self._held_until:
-            return
-        if self._held_until is None:
+        if self._pause.refused(self._now()):
             why = "backend away: nobody subscribes" if away else f"broker refuses: 0x{code:02x}"
             _log.warning("uplink: %s; probing", why)
-        self._holds = min(self._holds + 1, 60)
-        ceiling = min(self._settings.retry_max, self._settings.retry_min * 2.0**self._holds)
-        # full jitter, but never at once: every probe costs bytes
-        delay = random.uniform(self._settings.retry_min / 2, ceiling)
-        self._held_until = self._now() + delay
 
-    def _flow_again(self) -> None:
-        _log.info("uplink: backend is there again")
-        self._held_until = None
-        self._holds = 0
-        self._ask_all()
-
-    async def _try_probe(self, held_until: float) -> bool:
-        if self._probe is not None or self._now() < held_until:
-            return False
+    async def _try_probe(self) -> bool:
         for stream in self._turns:
             if await self._prepare(stream):
-                self._probe = self._launch(stream, stream.take_one())
+                self._pause.probe = self._launch(stream, stream.take_one())
                 return True
         tokens = (self._ask(stream) for stream in self._turns)
-        self._probe = next((token for token in tokens if token is not None), None)
-        if self._probe is None:
+        self._pause.probe = next((token for token in tokens if token is not None), None)
+        if self._pause.probe is None:
             # nothing to ask with: the next thing to be published is the probe
-            self._held_until = None
-        return self._probe is not None
+            self._pause.until = None
+        return self._pause.probe is not None
 
     # ---- watermarks -------------------------------------------------------------------------
 
@@ -402,7 +367,7 @@ class Publisher:
         verdict = judge(mark, stream.last, known, stream.hello)
         if verdict is not Verdict.accepted:
             self._counters.add(verdict.value)
-            _log.warning("%s seq=%d watermark ignored: %s", *_at(stream), mark.next, verdict.name)
+            _log.warning("%s seq=%d watermark ignored: %s", stream, mark.next, verdict.name)
             return
         await self._accept(stream, mark)
 
@@ -413,7 +378,7 @@ class Publisher:
         self._counters.add(Verdict.accepted.value)
         if restored:
             self._counters.add("stores_changed")
-            _log.warning("%s seq=%d is next in a new store", *_at(stream), mark.next)
+            _log.warning("%s seq=%d is next in a new store", stream, mark.next)
         if stream.accept(mark):
             self._link.progress()
         self._report(stream, mark, done)
@@ -427,13 +392,8 @@ class Publisher:
         self._counters.add("records_pruned", done.pruned)
         self._counters.add("records_refused", done.refused)
         if done.refused:
-            _log.warning(
-                "%s seq=%s refused by the backend, read again", *_at(stream), mark.refused
-            )
+            seqs = ",".join(map(str, mark.refused))
+            _log.warning("%s seq=%s refused by the backend, read again", stream, seqs)
         elif done.holes:
             text = ",".join(f"{first}..{last}" for first, last in done.holes[:8])
-            _log.warning("%s seq=%s not in the spool, read again", *_at(stream), text)
-
-
-def _at(stream: Stream) -> tuple[str]:
-    return (f"dispenser={stream.dispenser} epoch={stream.epoch}",)
+            _log.warning("%s seq=%s not in the spool, read again", stream, text)

@@ -82,8 +82,10 @@ class SerialPort:
     async def _wait(self, timeout: float) -> None:
         if not self._woken:
             self._waiter = self._loop.create_future()
+            # not wait_for(): in Python 3.11 it swallows a cancellation that meets a result
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._waiter, max(0.0, timeout))
+                async with asyncio.timeout(timeout):
+                    await self._waiter
         self._woken = False
 
     def _ready(self) -> None:
@@ -94,7 +96,8 @@ class SerialPort:
         ready: asyncio.Future[None] = self._loop.create_future()
         self._loop.add_writer(self._fd, _finish, ready)
         try:
-            await asyncio.wait_for(ready, max(0.0, timeout))
+            async with asyncio.timeout(timeout):
+                await ready
         except TimeoutError as error:
             raise PortLostError("takes no more bytes") from error
         finally:

@@ -8,13 +8,14 @@ trouble -> GREETING. The reader owns the offset: whatever is in doubt is read ag
 import enum
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from construct_typed import DataclassMixin
 
+from gateway.actions import Action, Commit, Greeted, Reopen, Send
 from gateway.counters import Counters
-from gateway.detours import Detours, Span
-from gateway.spool import Cursor, Link, gap_of
+from gateway.detours import Span
+from gateway.reading import Reading
+from gateway.spool import Cursor, Link
 from protocol import schema, wire
 from protocol.framing import Frame
 from protocol.schema import ErrorCode, MessageType
@@ -31,7 +32,6 @@ _PINGS_LOST = 3
 REST = 1.0
 _REST_LONG = 10.0
 _BAD_IN_A_ROW = 3
-_SKIPS_ASKED = 3
 _TIME_EVERY = 3600.0
 _TIME_AGAIN = 60.0
 _MESSAGE_OF: dict[type[DataclassMixin], MessageType] = {
@@ -49,47 +49,6 @@ class State(enum.Enum):
     RESTING = "resting"
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Write this frame to the port."""
-
-    frame: Frame
-
-
-@dataclass(frozen=True, slots=True)
-class Greeted:
-    """A dispenser said who it is; `resumed()` is to follow with its cursor."""
-
-    dispenser: str
-    hello: schema.Hello
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Store these records and move the cursor to `following` (None: a detour, leave it).
-
-    `committed()` or `failed()` is to follow. `acked` is the first seq not yet read by this READ.
-    """
-
-    dispenser: str
-    epoch: int
-    links: tuple[Link, ...]
-    following: int | None
-    ref: int
-    acked: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reopen:
-    """The port is silent: close it and open it again, its path may lead elsewhere by now."""
-
-    reason: str
-
-
-Action = Send | Greeted | Commit | Reopen
-
-
 class Session:
     """One port's conversation; times are monotonic seconds."""
 
@@ -102,15 +61,10 @@ class Session:
         self._name = name
         self._counters = counters
         self._time_now = time_now
-        self._detours = Detours()
-        self._detour: Span | None = None
+        self._reading = Reading(self._count)
         self._ref = 0
         self._hello_ref = self._read_ref = 0
-        self._silent = self._bad = self._skips = 0
-        self._next = self._expected = 0
-        self._tag: bytes | None = None
-        self._stalled_at: int | None = None
-        self._read_back = False
+        self._silent = self._bad = 0
         self._time_sent: float | None = None
         self._watermark: schema.Watermark | None = None
         self._ills: str | None = None
@@ -146,29 +100,18 @@ class Session:
     def resumed(self, cursor: Cursor | None, now: float) -> list[Action]:
         """Go on reading from the cursor: what the spool lacks, from the journal's first."""
         hello = self._greeted_hello()
-        if cursor is None or cursor.epoch != hello.epoch:
-            self._next, self._tag = hello.first, None
-        elif cursor.next > hello.next:
-            self._count("cursor_beyond", f"was read to seq={cursor.next}, ends at {hello.next}")
-            self._next, self._tag = hello.next, None
-        else:
-            self._next, self._tag = cursor.next, cursor.tag
+        self._reading.resume(cursor, hello)
         self.state = State.READING
-        self._skips = 0
-        self._read_back = False
-        _log.info(
-            "%s first=%d next=%d read from seq=%d", self, hello.first, hello.next, self._next
-        )
+        start = self._reading.next
+        _log.info("%s first=%d next=%d read from seq=%d", self, hello.first, hello.next, start)
         return [*self._give_time(hello, now, new=True), *self._give_watermark(), self._read(now)]
 
     def committed(self, commit: Commit, now: float) -> list[Action]:
         """Acknowledge: the records survive a power cut."""
         if self.state is not State.READING or commit.ref != self._read_ref:
             return []
-        if self._detour is not None:
-            self._detour = self._detours.progress(self._detour, commit.acked)
-            if self._detour is None:
-                return [self._read(now)]
+        if self._reading.committed(commit.acked):
+            return [self._read(now)]
         return [self._send(schema.Ack(epoch=commit.epoch, next=commit.acked))]
 
     def failed(self, now: float) -> list[Action]:
@@ -199,12 +142,8 @@ class Session:
         """Read these closed ranges again, before going on at the cursor."""
         if self.hello is None or epoch != self.hello.epoch:
             return []
-        for first, last in spans:
-            if last < self.hello.first:
-                self._count("missing", f"seq={first}..{last} is not in the journal any more")
-            else:
-                self._detours.want((max(first, self.hello.first), last), now)
-        if self.state is State.READING and self._detour is None and self._detours.due(now):
+        self._reading.want(spans, self.hello.first, now)
+        if self.state is State.READING and self._reading.detour_due(now):
             return [self._read(now)]
         return []
 
@@ -245,7 +184,7 @@ class Session:
     def _welcome(self, hello: schema.Hello, body: bytes, now: float) -> list[Action]:
         self._silent = self._bad = 0
         if self.hello is None or _life(hello) != _life(self.hello):
-            self._detours, self._watermark = Detours(), None
+            self._reading, self._watermark = Reading(self._count), None
         self.hello = hello
         if not self._can_read(hello):
             self._rest(now, _REST_LONG)
@@ -290,33 +229,18 @@ class Session:
         if rebooted:
             self._count("reboots", f"started anew, seq={hello.next}")
             return [*actions, *self._give_watermark(), self._read(now)]
-        if self._stalled(hello):
-            self._count("stalls", f"seq={self._expected} did not come", logging.INFO)
-            return [*actions, self._read(now)]
-        if self._detour is None and self._detours.due(now):
+        if self._reading.stalled(hello.next) or self._reading.detour_due(now):
             return [*actions, self._read(now)]
         return actions
-
-    def _stalled(self, hello: schema.Hello) -> bool:
-        # a record may be on its way while HELLO is answered: two answers make it certain
-        waiting = self._expected if hello.next > self._expected else None
-        stalled = waiting is not None and waiting == self._stalled_at
-        self._stalled_at = waiting
-        return stalled
 
     # ---- READ and EVENTS --------------------------------------------------------------------
 
     def _read(self, now: float) -> Action:
         hello = self._greeted_hello()
-        self._detour = self._detours.next(now)
-        if self._detour is not None:
-            self._expected = self._detour[0]
-        else:
-            self._expected = self._next
-        self._stalled_at = None
+        start = self._reading.begin(now)
         self.deadline = now + PING_EVERY
         window = schema.MAX_WINDOW
-        send = self._send(schema.Read(epoch=hello.epoch, start=self._expected, window=window))
+        send = self._send(schema.Read(epoch=hello.epoch, start=start, window=window))
         self._read_ref = self._ref
         return send
 
@@ -335,55 +259,20 @@ class Session:
         self._bad = 0
         self._counters.add("records_read", len(raws))
         links = _links(events.previous, raws)
-        if self._detour is not None:
-            return self._take_detour(self._detour, links, now)
-        return self._take(links, now)
-
-    def _take(self, links: list[Link], now: float) -> list[Action]:
-        first = links[0]
-        if first.seq > self._expected and not self._may_skip(first):
+        wanted = self._reading.take(links, hello.first, now)
+        if wanted is None:
             return [self._read(now)]
-        if first.seq == self._expected and self._tag not in (None, first.previous):
-            self._chain_broke(first.seq, now)
-        self._skips = 0
-        self._expected = max(self._expected, links[-1].seq + 1)
-        self._next = self._expected
-        self._tag = wire.tag_of(links[-1].raw)
-        self._stalled_at = None
-        return [self._commit(links, self._next)]
+        return [self._commit(wanted)] if wanted else []
 
-    def _may_skip(self, first: Link) -> bool:
-        gap = gap_of(first.raw)
-        if gap is not None and gap.first <= self._expected and gap.last >= first.seq - 1:
-            return True
-        self._skips += 1
-        if self._skips <= _SKIPS_ASKED and self._expected >= self._greeted_hello().first:
-            return False
-        self._count("missing", f"seq={self._expected}..{first.seq - 1} without a GAP record")
-        return True
-
-    def _chain_broke(self, seq: int, now: float) -> None:
-        self._count("chain_breaks", f"seq={seq} does not follow the record held before it")
-        first = self._greeted_hello().first
-        if not self._read_back and first < seq:
-            # another life of the same journal: read it all, the spool keeps both
-            self._read_back = True
-            self._detours.want((first, seq - 1), now)
-
-    def _take_detour(self, span: Span, links: list[Link], now: float) -> list[Action]:
-        wanted = [link for link in links if link.seq <= span[1]]
-        if not wanted:
-            self._count("missing", f"seq={self._expected}..{span[1]} is not in the journal")
-            self._detour = self._detours.progress(span, span[1] + 1)
-            return [self._read(now)]
-        self._expected = max(self._expected, wanted[-1].seq + 1)
-        self._stalled_at = None
-        return [self._commit(wanted, None)]
-
-    def _commit(self, links: list[Link], following: int | None) -> Commit:
-        epoch = self._greeted_hello().epoch
+    def _commit(self, links: list[Link]) -> Commit:
+        epoch, reading = self._greeted_hello().epoch, self._reading
         return Commit(
-            self.dispenser, epoch, tuple(links), following, self._read_ref, self._expected
+            self.dispenser,
+            epoch,
+            tuple(links),
+            reading.following,
+            self._read_ref,
+            reading.expected,
         )
 
     def _read_again(self, now: float) -> list[Action]:
@@ -443,9 +332,9 @@ class Session:
         self._count("bad_messages", text)
         return []
 
-    def _count(self, counter: str, text: str, level: int = logging.WARNING) -> None:
+    def _count(self, counter: str, text: str) -> None:
         self._counters.add(counter)
-        _log.log(level, "%s %s", self, text)
+        _log.warning("%s %s", self, text)
 
     def __str__(self) -> str:
         if self.hello is None:

@@ -10,6 +10,9 @@ from typing import NamedTuple
 from gateway.spool import MAX_RECORDS, Link, is_stored
 from protocol import schema, wire
 
+_ASK_SELDOM = 6 * 3600.0
+_ASK_BLOCKED = 10.0
+
 
 class Body(NamedTuple):
     """Records of one EVENTS: contiguous, each linked to the one before."""
@@ -57,6 +60,9 @@ class Stream:
     asked: int = 0
     questioned: float = float("-inf")
     blocked: bool = False
+
+    def __str__(self) -> str:
+        return f"dispenser={self.dispenser} epoch={self.epoch}"
 
     @property
     def unconfirmed(self) -> int:
@@ -135,10 +141,21 @@ class Stream:
             self.asked = 0
         return moved
 
+    def question_due(self, retry: float, confirm: float) -> float:
+        """Return when to ask for a watermark: `retry` or `confirm` s after the last, doubling."""
+        if self.question is None or (self.opened and not self.flights):
+            return float("inf")
+        wait = confirm if self.opened else retry
+        if self.blocked:
+            wait = min(wait, _ASK_BLOCKED)
+        since = [flight.at for flight in self.flights[:1]]
+        since += [] if self.asked_at is None else [self.asked_at]
+        return max(since, default=float("-inf")) + min(_ASK_SELDOM, wait * 2.0**self.asked)
+
     def ask(self, now: float) -> None:
         """Note that the question for a watermark was published."""
         self.asked_at = self.questioned = now
-        self.asked += 1
+        self.asked = min(self.asked + 1, 30)
 
     def forget_question(self) -> None:
         """Note that the question did not arrive."""

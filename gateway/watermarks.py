@@ -3,7 +3,7 @@
 import enum
 
 from gateway.spool import Known
-from protocol import schema
+from protocol import schema, topics, wire
 
 
 class Verdict(enum.Enum):
@@ -13,6 +13,19 @@ class Verdict(enum.Enum):
     stale = "watermark_stale"
     beyond = "watermark_beyond"
     foreign = "watermark_foreign"
+
+
+def parse(gateway: str, topic: str, payload: bytes) -> tuple[str, schema.Watermark]:
+    """Return dispenser id and watermark of a message from the broker.
+
+    Raises ValueError if it is anything else, or not for this gateway.
+    """
+    parsed = topics.parse(topic)
+    if (parsed.gateway, parsed.direction) != (gateway, "dn"):
+        raise ValueError(f"not for this gateway: {topic!r}")
+    if parsed.kind != "watermark":
+        raise ValueError(f"unknown kind of message: {parsed.kind!r}")
+    return parsed.dispenser, wire.parse(schema.Watermark, payload)
 
 
 def judge(

@@ -128,7 +128,7 @@ def test_refused_is_read_again(tmp_path: Path, pki: Pki) -> None:
             await until(lambda: r.stored(one))
             assert r.spooled((one.id, EPOCH)) == chain
             assert (EPOCH, 20) in one.reads
-            assert r.logged("[20] refused by the backend")
+            assert r.logged("seq=20 refused by the backend")
 
     asyncio.run(scenario())
 

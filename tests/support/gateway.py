@@ -78,6 +78,8 @@ class Rig:
         config = self.config(**uplink)
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
+                # it ends with the test, however that ends
+                *("setpriv", "--pdeathsig", "KILL", "--"),
                 *(sys.executable, "-m", "gateway.cli", "run", "--config", str(config)),
                 cwd=ROOT,
                 stderr=log,
