@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?=
+BENCH ?=
+CHECK ?=
 REPORT ?= report.json
 
 .PHONY: help setup demo test quick check format generate lock bench soak clean
@@ -33,6 +35,7 @@ check: setup  ## format, lint, types, generated files current
 	@$(BIN)/python -m protocol.vectors --check
 	@$(BIN)/python -m protocol.docs --check
 	@$(BIN)/python -m protocol.asyncapi --check
+	@$(BIN)/python -m protocol.kaitai --check
 	@$(BIN)/python -m hardware.pinmap --check
 	@echo "check: all good"
 
@@ -45,11 +48,15 @@ generate: setup  ## make the generated files anew
 	@$(BIN)/python -m protocol.vectors
 	@$(BIN)/python -m protocol.docs
 	@$(BIN)/python -m protocol.asyncapi
+	@$(BIN)/python -m protocol.kaitai
 	@$(BIN)/python -m hardware.pinmap
 
 lock:  ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
 		--extra dev --python-version 3.11 pyproject.toml -o requirements.lock
+
+bench: setup  ## figures; CHECK=1 compares them with the goals
+	@CHECK="$(CHECK)" $(BIN)/python -m tests.bench $(BENCH)
 
 soak: setup  ## long campaigns
 	@$(BIN)/pytest -m soak --timeout 3600

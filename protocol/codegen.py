@@ -1,7 +1,7 @@
 """Makes `firmware/dispenser/wire.py` from the schema: positional tuples and a table of layouts.
 
-A layout is a tuple of parts: a struct format, `(format,)` for a u8-counted array, 1 for
-u8-prefixed bytes, 0 for all the rest. What does not fit these parts is refused.
+A layout is a struct format, or a tuple of parts: a struct format, `(format,)` for a u8-counted
+array, 1 for u8-prefixed bytes, 0 for all the rest. What does not fit these parts is refused.
 """
 
 import sys
@@ -111,9 +111,15 @@ def _table(name: str, classes: Mapping[Any, type[DataclassMixin]]) -> Iterator[s
     for code, cls in classes.items():
         parts = layout(schema.struct_of(cls), cls.__name__)
         fields = ", ".join(field.name for field in _fields(schema.struct_of(cls)))
-        # repr() writes 'x'; the formatter of the checked-in code wants "x"
-        yield f"    {int(code)}: {parts!r},".replace("'", '"') + f"  # {fields}"
+        yield f"    {int(code)}: {_written(parts)},  # {fields}"
     yield "}"
+
+
+def _written(parts: tuple[Part, ...]) -> str:
+    # most layouts are one struct format: a tuple around it would cost heap on the device
+    compact = parts[0] if len(parts) == 1 and isinstance(parts[0], str) else parts
+    # repr() writes 'x'; the formatter of the checked-in code wants "x"
+    return repr(compact).replace("'", '"')
 
 
 _ENGINE = """
@@ -122,7 +128,7 @@ def pack(layout, *values):
     # bytes of a layout; ValueError where a value does not fit its field
     out = b""
     at = 0
-    for part in layout:
+    for part in (layout,) if isinstance(layout, str) else layout:
         if part == 0:
             out += values[at]
             at += 1
@@ -147,7 +153,7 @@ def pack(layout, *values):
 def unpack(layout, data, start=0):
     # (values, end); bytes after the last part belong to a newer sender
     values = []
-    for part in layout:
+    for part in (layout,) if isinstance(layout, str) else layout:
         if part == 0:
             values.append(bytes(data[start:]))
             start = len(data)
@@ -222,7 +228,7 @@ def generate() -> str:
         f"RECORD = {record!r}".replace("'", '"') + "  # seq boot time stamp type data tag"
     )
     settings = layout(schema.struct_of(schema.Settings), "Settings")
-    lines.append(f"SETTINGS = {settings!r}".replace("'", '"'))
+    lines.append(f"SETTINGS = {_written(settings)}")
     for name, table in _TABLES:
         lines += _table(name, table)
     return "\n".join(lines) + _ENGINE

@@ -86,54 +86,54 @@ MESSAGE_ERROR = const(15)
 RECORD = (">LHLHB", 1, ">8s")  # seq boot time stamp type data tag
 SETTINGS = (">HBBHHBB", (">LH",), (">BBBHHB",), (">BBBHH",))
 DATA = {
-    1: (">LLB8s",),  # epoch, previous, reason, board_id
-    2: (">BHBBB",),  # cause, skipped, major, minor, patch
-    3: (">LHLHBLHLB",),  # uptime, uptime_ms, old, old_ms, old_quality, new, new_ms, uncertainty, source
-    4: (">LLB",),  # first, last, cause
-    5: (">HH",),  # settings, active
-    6: (">L",),  # uptime
-    7: (">BH",),  # type, count
-    32: (">H",),  # settings
-    33: (">HL",),  # settings, duration
-    34: (">HB",),  # settings, compartment
-    35: (">HBL",),  # settings, compartment, dwell
-    36: (">HBBL",),  # settings, button, question, prompt
-    8: (">LLHHBBLH",),  # uptime, free, held, battery, source, temperature, clock_age, worst_gap
-    9: (">BH",),  # source, battery
-    10: (">HHL",),  # version, previous, counter
-    11: (">HBL",),  # version, reason, counter
-    12: (">BBBBBBL",),  # action, major, minor, patch, slot, reason, counter
-    13: (">BBL",),  # kind, subject, value
-    14: (">BB",),  # kind, subject
-    37: (">HBLB",),  # settings, question, prompt, trigger
-    38: (">HBLB",),  # settings, question, prompt, reason
-    39: (">HBB",),  # settings, window, step
-    40: (">HBBL",),  # settings, window, compartment, start
-    41: (">HBBB",),  # settings, action, cause, compartments
+    1: ">LLB8s",  # epoch, previous, reason, board_id
+    2: ">BHBBB",  # cause, skipped, major, minor, patch
+    3: ">LHLHBLHLB",  # uptime, uptime_ms, old, old_ms, old_quality, new, new_ms, uncertainty, source
+    4: ">LLB",  # first, last, cause
+    5: ">HH",  # settings, active
+    6: ">L",  # uptime
+    7: ">BH",  # type, count
+    32: ">H",  # settings
+    33: ">HL",  # settings, duration
+    34: ">HB",  # settings, compartment
+    35: ">HBL",  # settings, compartment, dwell
+    36: ">HBBL",  # settings, button, question, prompt
+    8: ">LLHHBBLH",  # uptime, free, held, battery, source, temperature, clock_age, worst_gap
+    9: ">BH",  # source, battery
+    10: ">HHL",  # version, previous, counter
+    11: ">HBL",  # version, reason, counter
+    12: ">BBBBBBL",  # action, major, minor, patch, slot, reason, counter
+    13: ">BBL",  # kind, subject, value
+    14: ">BB",  # kind, subject
+    37: ">HBLB",  # settings, question, prompt, trigger
+    38: ">HBLB",  # settings, question, prompt, reason
+    39: ">HBB",  # settings, window, step
+    40: ">HBBL",  # settings, window, compartment, start
+    41: ">HBBB",  # settings, action, cause, compartments
 }
 RX = {
-    1: (">BB",),  # oldest, newest
-    2: (">LLH",),  # epoch, start, window
-    4: (">LL",),  # epoch, next
+    1: ">BB",  # oldest, newest
+    2: ">LLH",  # epoch, start, window
+    4: ">LL",  # epoch, next
     5: (">LL8sLL", (">LL",), (">L",)),  # epoch, next, tag, store, rev, ranges, refused
-    6: (">LHLB",),  # time, ms, uncertainty, source
+    6: ">LHLB",  # time, ms, uncertainty, source
     7: (">L16s", 0),  # counter, mac, settings
     8: (),  # 
     9: (),  # 
-    10: (">H",),  # window
-    11: (">L16sBBBB32s",),  # counter, mac, major, minor, patch, files, manifest
+    10: ">H",  # window
+    11: ">L16sBBBB32s",  # counter, mac, major, minor, patch, files, manifest
     12: (">BL", 0),  # file, offset, data
     13: (),  # 
-    14: (">B",),  # minutes
+    14: ">B",  # minutes
     15: (">BB", 0),  # code, type, text
 }
 TX = {
-    1: (">8s8sBBBBBHLLL8sLLBL",),  # device_id, board, major, minor, patch, version, service, boot, epoch, first, next, tag, uptime, time, quality, nonce
+    1: ">8s8sBBBBBHLLL8sLLBL",  # device_id, board, major, minor, patch, version, service, boot, epoch, first, next, tag, uptime, time, quality, nonce
     3: (">L8sB", 0),  # epoch, previous, count, records
     8: (">L", 0),  # counter, settings
-    9: (">LLHHHHL",),  # uptime, free, active, battery, worst_gap, bad_frames, watermark
+    9: ">LLHHHHL",  # uptime, free, active, battery, worst_gap, bad_frames, watermark
     10: (">H", 0),  # dropped, text
-    11: (">BLB",),  # file, offset, refused
+    11: ">BLB",  # file, offset, refused
     15: (">BB", 0),  # code, type, text
 }
 
@@ -141,7 +141,7 @@ def pack(layout, *values):
     # bytes of a layout; ValueError where a value does not fit its field
     out = b""
     at = 0
-    for part in layout:
+    for part in (layout,) if isinstance(layout, str) else layout:
         if part == 0:
             out += values[at]
             at += 1
@@ -166,7 +166,7 @@ def pack(layout, *values):
 def unpack(layout, data, start=0):
     # (values, end); bytes after the last part belong to a newer sender
     values = []
-    for part in layout:
+    for part in (layout,) if isinstance(layout, str) else layout:
         if part == 0:
             values.append(bytes(data[start:]))
             start = len(data)

@@ -26,9 +26,9 @@ let_through = 0
 tried = 0
 for table in (wire.DATA, wire.RX, wire.TX):
     for _code, layout in table.items():
-        if len(layout) != 1 or not isinstance(layout[0], str):
+        if not isinstance(layout, str):
             continue
-        for values in misfits(layout[0]):
+        for values in misfits(layout):
             tried += 1
             try:
                 wire.pack(layout, *values)

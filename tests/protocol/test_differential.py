@@ -77,12 +77,12 @@ def test_device_and_host_agree(tmp_path: Path, mutate: bool) -> None:
 
 
 FAULTS = {
-    "a narrower field": ('33: (">HL",)', '33: (">HH",)'),
-    "two fields swapped": ('35: (">HBL",)', '35: (">HLB",)'),
+    "a narrower field": ('33: ">HL"', '33: ">HH"'),
+    "two fields swapped": ('35: ">HBL"', '35: ">HLB"'),
     "little endian": ("struct.pack(form, *values)", 'struct.pack("<" + form[1:], *values)'),
     "an array of the wrong items": ('(">LL",), (">L",)', '(">L",), (">L",)'),
     "prefix not counted": ("start += 1 + size", "start += size"),
-    "a missing type": ('    9: (">BH",),  # source, battery\n', ""),
+    "a missing type": ('    9: ">BH",  # source, battery\n', ""),
     "rest cut": ("values.append(bytes(data[start:]))", "values.append(bytes(data[start:-1]))"),
 }
 

@@ -1,0 +1,29 @@
+"""Measures what goals are set for: `make bench`, with CHECK=1 it fails where one is missed."""
+
+import os
+import sys
+
+from tests.bench import codec
+from tests.bench.figures import Bench
+
+BENCHES: dict[str, Bench] = {"codec": codec.figures}
+
+
+def main(chosen: list[str]) -> int:
+    """Run the chosen benches, all if none is named; 1 if a goal is missed and CHECK is set."""
+    missed = 0
+    for name in chosen or BENCHES:
+        print(f"{name}")
+        for figure in BENCHES[name]():
+            verdict = "" if not figure.goal else "ok" if figure.met else "MISSED"
+            print(
+                f"  {figure.name:44} {figure.value:>12,.1f} {figure.unit:12}"
+                f" {figure.goal:20} {verdict}",
+                flush=True,
+            )
+            missed += not figure.met
+    return 1 if missed and os.environ.get("CHECK") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
