@@ -30,10 +30,10 @@ bus.handlers[control.CUT] = _arm
 
 def guarded(device, request, number, buffer, offset):
     # Run one driver call. Neither a callback nor a KeyboardInterrupt may come up in it: it would
-    # run or jump through the file system's C frames. Callbacks are locked out by the launcher, which
-    # answers these getenv calls. An interrupted call is repeatable and runs again, and the Ctrl-C is
-    # raised after it. So nothing that looks for pending work, that is no jump, may come before the
-    # try, here and in the callers, nor after the unlock.
+    # run or jump through the file system's C frames. Callbacks are locked out by the launcher,
+    # which answers these getenv calls. An interrupted call is repeatable and runs again, and the
+    # Ctrl-C is raised after it. So nothing that looks for pending work, that is no jump, may come
+    # before the try, here and in the callers, nor after the unlock.
     global _done
     getenv(_LOCK)
     _done = False

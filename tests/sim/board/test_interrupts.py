@@ -58,6 +58,39 @@ async def tell(bench: Bench, port: int, key: bytes, answer: re.Pattern[bytes]) -
     termios.tcflush(port, termios.TCIFLUSH)
 
 
+TICKING = """
+import machine, time
+ticks = 0
+def tick(timer):
+    global ticks
+    ticks += 1
+    with open("ticks", "wb") as f:
+        f.write(b"%08d" % ticks * 100)
+tick(None)
+timer = machine.Timer(period=3, callback=tick)
+for n in range(300):
+    with open("main", "wb") as f:
+        f.write(b"%08d" % n * 100)
+    with open("ticks", "rb") as f:
+        data = f.read()
+    assert data == data[:8] * 100
+timer.deinit()
+print("both", ticks > 20, open("main", "rb").read() == b"%08d" % 299 * 100)
+"""
+
+
+def test_a_callback_that_writes_never_meets_a_write_half_done(
+    on_bench: Callable[..., None],
+) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.install(main=TICKING)
+        await bench.board.power_on()
+        await bench.printed(b">>> ", timeout=20)
+        assert b"both True True" in bench.console, bench.console
+
+    on_bench(scenario, off=True)
+
+
 @pytest.mark.parametrize("count", [200, pytest.param(1500, marks=pytest.mark.slow)])
 def test_ctrl_c_during_flash_writes(on_bench: Callable[..., None], count: int) -> None:
     async def scenario(bench: Bench) -> None:

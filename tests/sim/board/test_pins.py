@@ -183,8 +183,8 @@ def test_time_is_rp2_time(on_bench: Callable[..., None]) -> None:
 def test_asyncio_has_the_ticks_of_rp2(on_bench: Callable[..., None]) -> None:
     async def scenario(bench: Bench) -> None:
         says = await bench.run(
-            "import asyncio\nasync def main():\n    await asyncio.sleep_ms(50)\n    print('slept')\n"
-            "    await asyncio.sleep(7 * 86400)\n"
+            "import asyncio\nasync def main():\n    await asyncio.sleep_ms(50)\n"
+            "    print('slept')\n    await asyncio.sleep(7 * 86400)\n"
             "try:\n    asyncio.run(main())\nexcept OverflowError as e:\n    print(e)"
         )
         assert says.split("\n")[:2] == ["slept", "ticks interval overflow"]

@@ -156,3 +156,17 @@ def test_the_clock_runs_on_through_a_cut(on_bench: Callable[..., None]) -> None:
         assert (await bench.run(EEPROM + "print(bus.scan())")).strip() == "[87]"
 
     on_bench(scenario)
+
+
+def test_an_erase_takes_the_time_asked_for(on_bench: Callable[..., None]) -> None:
+    async def scenario(bench: Bench) -> None:
+        before = sum(bench.board.wear.values())
+        says = await bench.run(
+            "import time\nt = time.ticks_ms()\nwith open('f', 'wb') as f:\n"
+            "    f.write(bytes(20000))\nprint(time.ticks_diff(time.ticks_ms(), t))"
+        )
+        erases = sum(bench.board.wear.values()) - before
+        assert erases >= 5
+        assert 20 * erases <= int(says) <= 20 * erases + 1000
+
+    on_bench(scenario, erase_ms=20)
