@@ -36,6 +36,10 @@ set_tcp_nodelay true
 # a gateway holds at most 64 kB unconfirmed: room for its smallest records
 max_queued_messages 10000
 log_dest stderr
+log_type error
+log_type warning
+log_type notice
+log_type {log_type}
 log_timestamp_format %Y-%m-%dT%H:%M:%S
 # started as root it would change to a user that may not read the run's folder
 user {user}
@@ -57,11 +61,14 @@ class BrokerError(RuntimeError):
 class Broker:
     """mosquitto for one run; may be stopped or killed and started again on the same port."""
 
-    def __init__(self, folder: Path, pki: Pki, port: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, pki: Pki, port: int | None = None, *, log_publishes: bool = False
+    ) -> None:
         self._port = port
         self.log = folder / "logs" / "mosquitto.log"
         self._folder = folder
         self._pki = pki
+        self._log_type = "all" if log_publishes else "information"
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -143,7 +150,9 @@ class Broker:
         acl.chmod(0o600)
         config = folder / "mosquitto.conf"
         user = "root" if os.geteuid() == 0 else "mosquitto"
-        text = _CONFIG.format(port=port, host=_HOST, pki=self._pki, acl=acl, user=user)
+        text = _CONFIG.format(
+            port=port, host=_HOST, pki=self._pki, acl=acl, user=user, log_type=self._log_type
+        )
         config.write_text(text)
         return config
 

@@ -7,6 +7,7 @@ import secrets
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,31 +36,57 @@ def demo(
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"seed {chosen}, run {folder}")
     try:
-        code = asyncio.run(_headless(folder, chosen, report, console))
+        work = (
+            _headless(folder, chosen, report, console)
+            if headless
+            else _live(folder, chosen, console)
+        )
+        code = asyncio.run(work)
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("interrupted; everything is stopped")
         raise typer.Exit(_INTERRUPTED) from None
     except ModuleNotFoundError:
         raise
-    except Exception as error:
-        console.print_exception()
-        console.print(f"the run failed: {error}\nlook into {folder}/logs")
+    except Exception as group:
+        error = _innermost(group)
+        if not isinstance(error, RuntimeError):
+            traceback.print_exception(error)
+        console.print(f"THE RUN FAILED: {error}\nlook into {folder}/logs", markup=False)
         raise typer.Exit(1) from error
     raise typer.Exit(code)
+
+
+async def _live(folder: Path, seed: int, console: Console) -> int:
+    from sim.view import view
+
+    _end_on_sigterm()
+    await view(folder, seed, console)
+    return 0
 
 
 async def _headless(folder: Path, seed: int, copy: Path | None, console: Console) -> int:
     from sim.demo import demo as scripted
     from sim.report import REPORT
 
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    _end_on_sigterm()
     report = await scripted(folder, seed, lambda text: console.print(text, markup=False))
     if copy is not None:
         copy.write_bytes((folder / REPORT).read_bytes())
     _show(report, console)
     return 0 if report.agree else 1
+
+
+def _innermost(error: BaseException) -> BaseException:
+    # of things done at the same time, the first that failed
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _end_on_sigterm() -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 @app.command()

@@ -20,8 +20,13 @@ from sim.world import Dispenser, World
 
 _LIMIT = 150.0
 _STIMULI = 240
-_CALM_STIMULI = 64
+_UNTIMED_STIMULI = 16
+_CALM_STIMULI = 100
+_SETTLE = 1.0
+"""What came in the calm is stored without a fault: none strikes for so long."""
 _OUTAGE = 10.0
+_OPEN = 0.4
+"""A lid open for so long is on flash as opened: after the cut it is a state."""
 _QUIET = 1.5
 _BOOT = BOOT_NS / 1e9 + 0.2
 """Nobody touches a dispenser for so long after power comes: what it sees then is undecided."""
@@ -56,19 +61,10 @@ async def _first(script: asyncio.Task[None], watch: asyncio.Task[None]) -> None:
             raise DemoError(f"the run takes longer than {_LIMIT:.0f} s")
         for task in done:
             task.result()
-    except BaseExceptionGroup as group:
-        raise _innermost(group) from group
     finally:
         script.cancel()
         watch.cancel()
         await asyncio.gather(script, watch, return_exceptions=True)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    # of things done at the same time, the first that failed
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 class Script:
@@ -89,6 +85,7 @@ class Script:
         """The whole run."""
         self._say("flash and provision both dispensers, start broker and backend")
         await self._world.begin()
+        await asyncio.sleep(_BOOT)
         async with asyncio.TaskGroup() as tasks:
             for patient in self._patients.values():
                 tasks.create_task(patient.live())
@@ -105,9 +102,7 @@ class Script:
     async def _before_the_gateway(self) -> None:
         """Records without time: only a later TIME_SET can place them."""
         self._phase("before", "no gateway yet: records without time")
-        await asyncio.sleep(_BOOT)
-        before = self._edges()
-        await self._until(lambda: self._edges() > before + 12, "stimuli", 20)
+        await self._until(lambda: self._edges() >= _UNTIMED_STIMULI, "stimuli", 20)
         await self._world.gateway.start()
         await self._until(self._caught_up, "the backend to have the first records", 30)
 
@@ -116,6 +111,7 @@ class Script:
         end = self._edges() + _CALM_STIMULI
         await self._until(lambda: self._edges() >= end, "stimuli", 60)
         self._phase("faults")
+        await asyncio.sleep(_SETTLE)
 
     async def _without_backend(self) -> None:
         """Backend away; in that time the gateway is killed, its spool altered, d1 cut."""
@@ -219,7 +215,7 @@ class Script:
 
         def ahead() -> bool:
             ready = dispenser.board.operations > written and patient.edges > edges + 2
-            return ready and (patient.lid_open or not lid_open)
+            return ready and (not lid_open or patient.lid_open_for() > _OPEN)
 
         await self._until(ahead, f"{dispenser.name} to write records", 20)
         async with dispenser.held:
@@ -233,7 +229,7 @@ class Script:
         async with dispenser.held:
             free = [n for n in range(5) if f"button{n}" not in dispenser.active]
             button = f"button{self._rng.choice(free)}"
-            dispenser.board.cut_at(1, self._rng.randrange(1, 64))
+            await dispenser.board.cut_at(1, self._rng.randrange(1, 64))
             dispenser.touch(button, True)
             try:
                 cut = await dispenser.board.wait_cut(10)

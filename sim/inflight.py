@@ -7,6 +7,9 @@ from pathlib import Path
 from sim.report import SPOOL, STORE
 from sim.stored import reading
 
+# before its owner has made the file or all of its tables
+_NOT_YET = ("unable to open", "no such table")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Hop:
@@ -41,6 +44,18 @@ class InFlight:
         held = _numbers(self._spool, query, (dispenser, epoch))
         return sorted(held - _numbers(self._store, query, (dispenser, epoch)))
 
+    def spooled(self, dispenser: str, epoch: int, after: int) -> list[tuple[int, bytes, int]]:
+        """Return seq, bytes and Unix ns of arrival of the records that came after a seq."""
+        query = """SELECT seq, raw, received_at FROM records
+            WHERE dispenser=? AND epoch=? AND seq>? ORDER BY seq"""
+        found = _rows(self._spool, query, (dispenser, epoch, after))
+        return [(seq, raw, at * 1000) for seq, raw, at in found]
+
+    def stored_at(self, dispenser: str, epoch: int, first: int) -> dict[int, int]:
+        """Return Unix ns of the commit of each stored record from a seq on."""
+        query = "SELECT seq, stored_at FROM records WHERE dispenser=? AND epoch=? AND seq>=?"
+        return {seq: at * 1000 for seq, at in _rows(self._store, query, (dispenser, epoch, first))}
+
     def stored(self, dispenser: str, epoch: int, seq: int) -> bool:
         """Tell whether the store holds a record."""
         query = "SELECT seq FROM records WHERE dispenser=? AND epoch=? AND seq=?"
@@ -57,19 +72,17 @@ def _number(path: Path, query: str, values: tuple[str | int, ...]) -> int:
 
 
 def _numbers(path: Path, query: str, values: tuple[str | int, ...]) -> set[int]:
+    return {row[0] for row in _rows(path, query, values)}
+
+
+def _rows(path: Path, query: str, values: tuple[str | int, ...]) -> list[sqlite3.Row]:
     try:
         with reading(path) as db:
-            return {row[0] for row in db.execute(query, values)}
-    except sqlite3.OperationalError:
-        if path.exists() and path.stat().st_size and not _just_made(path):
+            return db.execute(query, values).fetchall()
+    except sqlite3.OperationalError as error:
+        if not str(error).startswith(_NOT_YET):
             raise
-        return set()
-
-
-def _just_made(path: Path) -> bool:
-    # its owner makes the tables in its first moments
-    with reading(path) as db:
-        return not db.execute("SELECT 1 FROM sqlite_master").fetchall()
+        return []
 
 
 def alter(folder: Path, dispenser: str, epoch: int, seq: int) -> None:

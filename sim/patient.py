@@ -17,13 +17,15 @@ _PAUSE_S = (0.15, 0.4)
 
 
 class Patient:
-    """Opens, reaches, closes, presses; `steady` keeps it from beginning anything new."""
+    """Opens, reaches, closes, presses; `edges` counts what was touched or let go."""
 
-    def __init__(self, dispenser: Dispenser, rng: random.Random) -> None:
+    def __init__(self, dispenser: Dispenser, rng: random.Random, rest_s: float = 0.0) -> None:
+        """`rest_s`: mean time between one thing and the next."""
         self.dispenser = dispenser
         self.edges = 0
-        self.lid_open = False
+        self._opened: float | None = None
         self._rng = rng
+        self._rest_s = rest_s
         self._leaving = False
 
     async def live(self) -> None:
@@ -32,10 +34,15 @@ class Patient:
             await self._rng.choices(
                 (self.visit, self.press, self.glance, self.visit_and_press), (5, 2, 1, 2)
             )[0]()
+            await asyncio.sleep(self._rng.uniform(0.5, 1.5) * self._rest_s)
 
     def leave(self) -> None:
         """Let the patient go as soon as lid and compartments are closed."""
         self._leaving = True
+
+    def lid_open_for(self) -> float:
+        """Return for how many seconds the lid has been open, 0 if it is closed."""
+        return 0.0 if self._opened is None else time.monotonic() - self._opened
 
     async def visit(self) -> None:
         """Open the lid, reach into one to three compartments, close it."""
@@ -69,7 +76,7 @@ class Patient:
 
     async def _lid(self, active: bool) -> None:
         async with self.dispenser.held:
-            self.lid_open = active
+            self._opened = time.monotonic() if active else None
             # a reed contact chatters; if the chatter lasted too long the hand stays there
             for _ in range(self._rng.choice((0, 0, 1, 2))):
                 if not self._flick("lid", active, self._rng.uniform(*_BOUNCE_S)):

@@ -119,6 +119,15 @@ def _ns(seconds: int, ms: int) -> int:
     return ((schema.TIME_BASE + seconds) * 1000 + ms) * _MS
 
 
+def describe(raw: bytes) -> str:
+    """Return what a record in bytes tells, in a few words."""
+    record = parse(schema.Record, raw)
+    kind = _NAMES.get(int(record.type), f"0x{int(record.type):02x}")
+    data = _data(record, kind)
+    told = (f"{name} {getattr(data, name)}" for name in _JUDGED.get(kind, ())[:1])
+    return " ".join((kind.upper(), *told))
+
+
 def place(records: Sequence[Stored]) -> list[Stored]:
     """Move the records written before a TIME_SET of their boot to where it says they belong."""
     sets: dict[tuple[str, int, int], list[Stored]] = {}

@@ -84,7 +84,14 @@ class Dispenser:
 class World:
     """All parts by name: `dispensers`, and `parts` (gateway, broker, backend)."""
 
-    def __init__(self, folder: Path, seed: int, dispensers: Iterable[str] = ("d1", "d2")) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        dispensers: Iterable[str] = ("d1", "d2"),
+        *,
+        log_publishes: bool = False,
+    ) -> None:
         """Lay out the run folder; nothing runs yet. Raises FileExistsError if it is there."""
         folder.mkdir(parents=True)
         self.folder = folder.resolve()
@@ -94,7 +101,7 @@ class World:
         (self.folder / SPOOL).parent.mkdir()
         self.ledger = Ledger(self.folder / LEDGER)
         self._pki = make_pki(self.folder / "pki", [GATEWAY])
-        self.broker = Broker(self.folder, self._pki)
+        self.broker = Broker(self.folder, self._pki, log_publishes=log_publishes)
         registry.save(self.folder / REGISTRY, registry.Registry())
         self.dispensers = {name: self._dispenser(name) for name in dispensers}
         self.gateway = self._child("gateway", self.folder / "gateway.toml")
@@ -198,7 +205,7 @@ def _backend(folder: Path, pki: Pki, port: int) -> list[tuple[str, Table]]:
     files = {"store": str(folder / STORE), "registry": str(folder / REGISTRY)}
     return [
         ("[backend]", {**files, "watermark_interval": 1}),
-        ("[mqtt]", _mqtt(pki, pki.backend, port)),
+        ("[mqtt]", {**_mqtt(pki, pki.backend, port), "retry_min": 0.2, "retry_max": 2}),
     ]
 
 
