@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+import pytest
+
 from tests.sim.board.bench import Bench
 
 BASE = "0x40058000"
@@ -57,6 +59,7 @@ def test_the_watchdog_outlives_a_soft_reset(on_bench: Callable[..., None]) -> No
     on_bench(scenario)
 
 
+@pytest.mark.slow
 def test_a_timer_feeds_at_the_prompt_in_a_sleep_and_in_a_busy_loop(
     on_bench: Callable[..., None],
 ) -> None:
