@@ -28,6 +28,7 @@ _GREET_OFTEN = 5
 _REOPEN_AFTER = 3
 PING_EVERY = 2.0
 _PONG_WITHIN = 2.0
+_STALL_CHECK = 0.3
 _PINGS_LOST = 3
 REST = 1.0
 _REST_LONG = 10.0
@@ -231,6 +232,8 @@ class Session:
             return [*actions, *self._give_watermark(), self._read(now)]
         if self._reading.stalled(hello.next) or self._reading.detour_due(now):
             return [*actions, self._read(now)]
+        if self._reading.expected < hello.next:
+            self.deadline = now + _STALL_CHECK
         return actions
 
     # ---- READ and EVENTS --------------------------------------------------------------------
