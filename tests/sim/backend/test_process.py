@@ -1,0 +1,233 @@
+"""The backend as a process of its own behind the real mosquitto."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from protocol.schema import Watermark
+from protocol.wire import parse
+from sim.backend import registry
+from sim.backend.cli import main
+from sim.backend.registry import Entry, Registry
+from sim.backend.store import open_store
+from sim.certificates import make_pki
+from tests.sim.backend.dispenser import RESPONSE, events, flipped
+from tests.sim.mqtt import Peer, running_broker
+
+NO_SUBSCRIBER = 0x10
+WITHIN = 15
+
+
+class Process:
+    """`dosewire backend run` in a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.log = folder / "backend.log"
+        self._process = None
+
+    def start(self):
+        command = [sys.executable, "-m", "sim.backend.cli", "run", "--config"]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen([*command, self.folder / "backend.toml"], stderr=log)
+
+    def end(self, number):
+        os.kill(self._process.pid, number)
+        return self._process.wait(WITHIN)
+
+    def close(self):
+        if self._process is not None and self._process.poll() is None:
+            self.end(signal.SIGKILL)
+
+
+CONFIG = """
+[backend]
+store = "store.db"
+registry = "registry.json"
+watermark_interval = 0
+refusal_grace = 0.2
+[mqtt]
+host = "127.0.0.1"
+port = {port}
+ca = "pki/ca.pem"
+cert = "pki/backend.pem"
+key = "pki/backend.key"
+retry_min = 0.05
+retry_max = 0.2
+"""
+
+
+class World:
+    """Broker, backend and one gateway."""
+
+    def __init__(self, folder, pki, broker, loop, dispenser):
+        self.folder, self.broker, self.loop = folder, broker, loop
+        self._pki, self._dispenser = pki, dispenser
+        (folder / "backend.toml").write_text(CONFIG.format(port=broker.port))
+        entry = Entry(dispenser.secret.hex(), [dispenser.epoch])
+        registry.save(folder / "registry.json", Registry({dispenser.id: entry}))
+        self.process = Process(folder)
+        self.join()
+
+    def join(self):
+        self.gateway = Peer(self.broker.port, self._pki.ca, self._pki.gateways["gw-1"])
+        self.gateway.subscribe("rtm/v1/gw-1/dn/#")
+
+    def publish(self, payload, kind="events"):
+        return self.gateway.publish(f"rtm/v1/gw-1/up/{self._dispenser.id}/{kind}", payload)
+
+    def await_backend(self):
+        deadline = time.monotonic() + WITHIN
+        while self.publish(self._dispenser.hello(), "hello") == NO_SUBSCRIBER:
+            assert time.monotonic() < deadline, self.process.log.read_text()
+            time.sleep(0.02)
+
+    def watermark(self, wanted):
+        deadline = time.monotonic() + WITHIN
+        while time.monotonic() < deadline:
+            topic, payload = self.gateway.next()
+            assert topic == f"rtm/v1/gw-1/dn/{self._dispenser.id}/watermark"
+            mark = parse(Watermark, payload)
+            if wanted(mark):
+                return mark
+        raise AssertionError(self.process.log.read_text())
+
+    def stored(self):
+        store = open_store(self.folder / "store.db", readonly=True)
+        rows = store.records(self._dispenser.id, self._dispenser.epoch)
+        store.close()
+        return [row.raw for row in rows]
+
+
+@pytest.fixture
+def world(tmp_path, dispenser):
+    pki = make_pki(tmp_path / "pki", ["gw-1"])
+    with running_broker(tmp_path, pki) as (broker, loop):
+        made = World(tmp_path, pki, broker, loop, dispenser)
+        made.process.start()
+        try:
+            made.await_backend()
+            yield made
+        finally:
+            made.process.close()
+            made.gateway.close()
+
+
+def test_what_a_watermark_confirms_survives_a_kill(world, dispenser):
+    for _ in range(5):
+        made = (
+            [dispenser.made[0], *dispenser.run(20)] if dispenser.next == 1 else dispenser.run(20)
+        )
+        world.publish(events(dispenser.epoch, made))
+        mark = world.watermark(lambda mark: mark.next == dispenser.next)
+        world.process.end(signal.SIGKILL)
+        assert world.stored()[mark.next - 1] == made[-1].raw
+        world.process.start()
+        world.await_backend()
+    assert world.stored() == [dispenser.made[seq].raw for seq in range(dispenser.next)]
+
+
+def test_it_ends_within_two_seconds_of_sigterm_and_says_nothing_bad(world):
+    began = time.monotonic()
+    assert world.process.end(signal.SIGTERM) == 0
+    assert time.monotonic() - began < 2
+    assert "Traceback" not in world.process.log.read_text()
+
+
+def test_it_comes_back_after_the_broker_was_killed(world, dispenser):
+    world.loop.run(world.broker.kill())
+    world.loop.run(world.broker.start())
+    world.gateway.close()
+    world.join()
+    world.await_backend()
+    world.publish(events(dispenser.epoch, [dispenser.made[0]]))
+    assert world.watermark(lambda mark: mark.next == 1).tag == dispenser.tag
+
+
+def test_garbage_does_not_end_it(world, dispenser):
+    for payload in (b"", b"\0" * 20, os.urandom(500), b"x" * 70_000):
+        for kind in ("events", "hello", "nonsense"):
+            assert world.publish(payload, kind) == 0
+    world.publish(events(dispenser.epoch, [dispenser.made[0]]))
+    world.watermark(lambda mark: mark.next == 1)
+    assert "malformed" in world.process.log.read_text()
+    assert "Traceback" not in world.process.log.read_text()
+
+
+def test_altered_in_flight_refused_named_and_stored_when_read_again(world, dispenser):
+    run = [dispenser.made[0], *dispenser.run(5)]
+    payload = events(dispenser.epoch, run)
+    world.publish(flipped(payload, payload.index(run[3].raw) + 14))
+    mark = world.watermark(lambda mark: mark.refused)
+    assert (mark.next, mark.refused) == (3, [3])
+    world.publish(events(dispenser.epoch, [run[3]]))
+    assert world.watermark(lambda mark: mark.next == 6).refused == []
+    assert world.stored() == [record.raw for record in run]
+    name = f"{dispenser.id}/{dispenser.epoch} from gw-1: refused at seq 3"
+    assert name in world.process.log.read_text()
+
+
+def test_a_locked_store_delays_and_loses_nothing(world, dispenser):
+    other = sqlite3.connect(world.folder / "store.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    world.publish(events(dispenser.epoch, [dispenser.made[0], *dispenser.run(3)]))
+    deadline = time.monotonic() + WITHIN
+    while "locked" not in world.process.log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    other.execute("ROLLBACK")
+    other.close()
+    world.watermark(lambda mark: mark.next == 4)
+
+
+def test_a_response_goes_round_trip_quickly(world, dispenser):
+    world.publish(events(dispenser.epoch, [dispenser.made[0]]))
+    world.watermark(lambda mark: mark.next == 1)
+    took = []
+    for _ in range(20):
+        press = dispenser.write(RESPONSE, bytes([0, 1, 2, 0, 0, 0, 0, 0]))
+        began = time.monotonic()
+        world.publish(events(dispenser.epoch, [press]))
+        world.watermark(lambda mark: mark.next == dispenser.next)
+        took.append(time.monotonic() - began)
+    # a delayed ACK anywhere would cost 40 ms each time
+    assert sorted(took)[10] < 0.035
+
+
+@pytest.mark.parametrize("argv", [[], ["run"], ["walk"], ["run", "--config"]])
+def test_a_wrong_command_line_ends_with_2(argv, capsys):
+    assert main(argv) == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_help_ends_with_0(capsys):
+    assert main(["run", "--help"]) == 0
+    assert "--config" in capsys.readouterr().out
+
+
+def test_a_wrong_configuration_is_one_line_and_2(tmp_path, capsys):
+    path = tmp_path / "backend.toml"
+    path.write_text("[backend]\n")
+    assert main(["run", "--config", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"dosewire backend: {path}: ")
+    assert said.count("\n") == 1
+
+
+def test_a_store_that_is_none_is_one_line_and_2(tmp_path, capsys):
+    make_pki(tmp_path / "pki", [])
+    registry.save(tmp_path / "registry.json", Registry())
+    (tmp_path / "backend.toml").write_text(CONFIG.format(port=1))
+    (tmp_path / "store.db").write_text("not a database, and longer than its header" * 50)
+    command = [sys.executable, "-m", "sim.backend.cli", "run", "--config"]
+    ended = subprocess.run(
+        [*command, tmp_path / "backend.toml"], capture_output=True, text=True, timeout=WITHIN
+    )
+    assert ended.returncode == 2
+    assert "not a database" in ended.stderr
+    assert "Traceback" not in ended.stderr
