@@ -31,9 +31,9 @@ class Chain:
         return self._hmac(previous, untagged)
 
     def verifies(self, seq, previous, raw):
-        # whether a record is whole; True as well where its key is gone
+        # whether a record is whole; True as well where its key is gone, False where it is to come
         if seq >> BLOCK_BITS != self.index:
-            return True
+            return seq >> BLOCK_BITS < self.index
         return self._hmac(previous, raw[:-8]) == bytes(raw[-8:])
 
     def knows(self, seq):

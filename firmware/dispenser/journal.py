@@ -59,10 +59,13 @@ class Journal:
         # finds the end of the journal on flash; False if there is none
         self._forget()
         self._segments = self._listed()
-        active, tail = self._scan(_ACTIVE), self._scan(_TAIL)
+        newest = self._segments[-1] if self._segments else -1
+        active, tail = self._scan(_ACTIVE, newest + 1), self._scan(_TAIL, max(newest, 0))
         if not (active.size or tail.size or self._segments):
             return False
         base, loose = self._base(active)
+        if not _follows(tail, base):
+            tail.reject()
         self._adopt(base, tail, loose)
         self._settle(active, tail, base)
         return True
@@ -111,8 +114,10 @@ class Journal:
                 return first, 0, self._archived(first)
         return None
 
-    def file_after(self, first):
-        # first seq of the file after the one that begins at `first`
+    def end_of(self, first):
+        # seq that the file which begins at `first` cannot reach: the next file's first
+        if first == self.tail_first:
+            return self.next
         for other in self._segments:
             if other > first:
                 return other
@@ -183,6 +188,7 @@ class Journal:
         os.rename(self._root + _ACTIVE, self._archived(self._active_first))
         self._segments.append(self._active_first)
         self._active_size = 0
+        self._reader.forget()
 
     def _trim(self, boot, seconds, stamp):
         # told first, then done
@@ -214,10 +220,10 @@ class Journal:
             return []
         return sorted(int(name, 16) for name in names if len(name) == 8)
 
-    def _scan(self, name):
+    def _scan(self, name, least):
         try:
             with open(self._root + name, "rb") as file:
-                return Scan(file.read(), self._chain)
+                return Scan(file.read(), self._chain, least)
         except OSError:
             return Scan(b"", self._chain)
 
@@ -227,9 +233,10 @@ class Journal:
             return active, active.rest()
         loose = active.size
         for first in reversed(self._segments):
-            scan = self._scan("/archive/%08x" % first)
+            scan = self._scan("/archive/%08x" % first, 0)
             loose += scan.rest()
-            if scan.holds():
+            # one that was closed may hold no more than what is in the file before it
+            if scan.holds() and scan.last >= first:
                 return scan, loose
         return Scan(b"", self._chain), loose
 
@@ -243,7 +250,7 @@ class Journal:
             if scan.last > last:
                 last, self.tag, self.boot = scan.last, scan.tag, scan.boot
         if tail.holds():
-            reach = max(last, tail.last + records.could_hold(tail.rest()))
+            reach = last + records.could_hold(tail.rest())
         else:
             lost = tail.size if tail.size > HEADER else self._tail_limit
             reach = base.last if base.holds() else -1
@@ -275,8 +282,7 @@ class Journal:
     def _settle(self, active, tail, base):
         # files with bytes that do not verify, or before a jump, are closed for ever
         jump = bool(self._lost) and self._lost[0][1] == self.next - 1
-        doubled = base.holds() and tail.holds() and tail.last <= base.last
-        close_tail = tail.size > HEADER and (jump or tail.rest()) and not doubled
+        close_tail = tail.size > HEADER and (jump or tail.rest())
         if active.size > HEADER:
             self._active_first = active.first if active.holds() else self._free_name(base)
             self._active_size = active.size
@@ -317,3 +323,10 @@ class Journal:
         self.tail_first = records.seq_at(data, at)
         self._tail_end = HEADER + len(data) - at
         self._tail[HEADER : self._tail_end] = data[at:]
+
+
+def _follows(tail, base):
+    # a tail may repeat the end of the segment before it, but never falls short of it
+    if not (tail.holds() and base.holds()) or tail.last > base.last:
+        return True
+    return tail.last == base.last and tail.tag == base.tag

@@ -22,9 +22,9 @@ class Reader:
         while seq < journal.next:
             first, data = self._load(seq)
             found = self._cut(first, data, seq, limit)
-            if found or first >= journal.tail_first:
+            if found or first == journal.tail_first:
                 return found
-            seq = max(seq, journal.file_after(first))
+            seq = max(seq, journal.end_of(first))
         return None
 
     def _load(self, seq):
@@ -47,7 +47,8 @@ class Reader:
             return None
         at = start
         count = 0
-        while count < 255:
+        end = self._journal.end_of(first)
+        while count < 255 and expected < end:
             size = records.size_at(data, at, len(data))
             if not size or records.seq_at(data, at) != expected or at + size - start > limit:
                 break
@@ -68,7 +69,8 @@ class Reader:
             if not size:
                 return None, 0
             found = records.seq_at(data, at)
-            if expected is not None and found != expected:
+            # a file begins at or, repeating the one before it, below its name
+            if found > seq if expected is None else found != expected:
                 return None, 0
             if found >= seq:
                 return at, found

@@ -38,8 +38,9 @@ def could_hold(size):
 
 class Scan:
     # what a file holds up to its last verifiable record
-    def __init__(self, data, chain):
+    def __init__(self, data, chain, least=0):
         self.size = len(data)
+        self._least = least  # lowest seq it can begin with
         self.epoch = self.first = self.last = None
         self.end = 0  # byte after the last verifiable record
         self.tag = None
@@ -58,6 +59,11 @@ class Scan:
         # bytes that are no verifiable records
         return self.size - self.end
 
+    def reject(self):
+        self.first = self.last = None
+        self.end = 0
+        self.gaps = []
+
     def _walk(self, data, chain):
         self.end = at = HEADER
         size = size_at(data, at, self.size)
@@ -69,7 +75,7 @@ class Scan:
 
     def _verifies(self, raw, chain):
         seq = seq_at(raw, 0)
-        if self.last is not None and seq != self.last + 1:
+        if seq < self._least or (self.last is not None and seq != self.last + 1):
             return False
         if chain is None:
             return True
