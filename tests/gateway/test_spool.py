@@ -164,7 +164,7 @@ def _failing(code: int, text: str, commits: list[int]) -> Any:
 
 def test_a_failed_fsync_is_never_trusted(tmp_path: Path) -> None:
     async def scenario() -> None:
-        commits = [1]
+        commits: list[int] = []
         opened = []
         inner = _failing(sqlite3.SQLITE_IOERR, "disk I/O error", commits)
 
@@ -173,6 +173,11 @@ def test_a_failed_fsync_is_never_trusted(tmp_path: Path) -> None:
             return inner(path)  # type: ignore[no-any-return]
 
         async with spool_at(tmp_path / "s.db", opener=opener) as (spool, counters):
+            # somebody reads along: closing alone would not write the log back
+            await spool.greet(D, E, b"hello")
+            reader = sqlite3.connect(tmp_path / "s.db")
+            reader.execute("SELECT count(*) FROM records").fetchall()
+            commits.append(1)
             with pytest.raises(SpoolError):
                 await spool.append(D, E, _links(0, 9), 10)
             assert counters["spool_errors"] == 1
@@ -185,6 +190,7 @@ def test_a_failed_fsync_is_never_trusted(tmp_path: Path) -> None:
                 sqlite3.connect(f"file:{tmp_path / 's.db'}?immutable=1", uri=True)
             ) as db:
                 assert db.execute("SELECT count(*) FROM records").fetchone() == (10,)
+            reader.close()
 
     asyncio.run(scenario())
 
