@@ -19,12 +19,12 @@ from sim.board.launcher import SOFT_RESET
 from sim.board.process import BoardProcess, Boot, Message, heap_size
 from sim.board.pty_link import Relay
 from sim.board.watchdog import Watchdog
+from sim.board.wiring import wiring
 
 __all__ = ["Cut", "EmulatedBoard", "Exit", "OutputEvent"]
 
 State = Literal["off", "booting", "running", "resetting"]
 
-CHIPS = {"ds3231": control.CHIP_DS3231, "at24c32": control.CHIP_AT24C32}
 RESET_TIME = 1_609_459_200  # machine.RTC after a hard reset: 2021-01-01
 ADC_FULL_MV = 3300
 # What the emulation itself occupies in the interpreter's heap; a test holds it to the truth.
@@ -74,7 +74,7 @@ class EmulatedBoard:
         self._battery_mv = 4500
         self._present = dict.fromkeys(hardware.i2c.devices, True)
         self._pin_names = {pin: name for name, pin in hardware.pins().items()}
-        self._next: tuple[str, int] = ("power", 0)  # why the process ends, and what then
+        self._cause = ""  # why the process is being ended
         self._changed = self._loop.create_future()
         self._watchdog = Watchdog(self._starved, self._last_messages)
         self._armed = (0, 0)  # operations until the cut, bytes of the last
@@ -232,7 +232,7 @@ class EmulatedBoard:
     def _start(self, state: State) -> None:
         self.boots += 1
         self.state = state
-        self._next = ("crash", 0)
+        self._cause = ""
         flash = self.hardware.flash
         boot = Boot(
             self.folder, str(self._heap), self._raw, self._boot_ns // 1000, self.unique_id,
@@ -246,17 +246,10 @@ class EmulatedBoard:
 
     def _surroundings(self) -> list[bytes]:
         """What is true before the firmware looks: wiring, levels, and what outlives a reset."""
-        messages = []
+        messages = wiring(self.hardware)
         for name, part in self.hardware.inputs.items():
-            source = self.hardware.outputs[part.lit_by] + 1 if part.lit_by else 0
-            messages.append(control.pack(control.WIRE, part.pin, part.active | source << 8))
             messages.append(control.pack(control.INPUT, part.pin, int(self._active[name])))
-        for pin in self.hardware.internal.values():
-            messages.append(control.pack(control.WIRE, pin, 1))
-        bus = self.hardware.i2c
-        messages.append(control.pack(control.BUS, bus.id, bus.sda | bus.scl << 8))
-        for name, address in bus.devices.items():
-            messages.append(control.pack(control.CHIP, address, CHIPS[name]))
+        for name, address in self.hardware.i2c.devices.items():
             messages.append(control.pack(control.PRESENT, address, int(self._present[name])))
         for register, value in enumerate(self._scratch):
             messages.append(control.pack(control.SCRATCH, register, value))
@@ -268,10 +261,10 @@ class EmulatedBoard:
         messages.append(control.pack(control.WATCHDOG, 0, self._watchdog.timeout_us, fed_us))
         return [*messages, self._battery(), *self._vbus()]
 
-    def _end(self, cause: str, exit_to: int = 0) -> None:
+    def _end(self, cause: str) -> None:
         """Kill the process; `_exited` goes on from there."""
-        if self._process and self._next[0] == "crash":
-            self._next = (cause, exit_to)
+        if self._process and not self._cause:
+            self._cause = cause
             if cause != "soft reset":
                 self._watchdog.feed(0)
                 self._relay.disconnect()
@@ -280,7 +273,7 @@ class EmulatedBoard:
 
     def _exited(self, code: int) -> None:
         self._process = None
-        cause = self._next[0]
+        cause = self._cause or "crash"
         self._relay.disconnect()
         if cause == "crash" and code in (SOFT_RESET, SOFT_RESET + 1):
             cause, self._raw = "soft reset", code - SOFT_RESET
@@ -328,7 +321,7 @@ class EmulatedBoard:
         }
 
     def _ready(self, message: Message) -> None:
-        if self._process and self._next[0] == "crash":
+        if self._process and not self._cause:
             self.state = "running"
             self._relay.connect(self._process)
             self._attach()
