@@ -134,6 +134,23 @@ def test_ctrl_c_ends_everything(tmp_path):
     assert using(tmp_path) == []
 
 
+def test_a_part_that_dies_by_itself_fails_the_run(tmp_path):
+    command = [sys.executable, "-m", "tools.main", "sim", "demo", "--headless"]
+    process = subprocess.Popen(
+        [*command, "--runs", str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    while "calm" not in process.stdout.readline():
+        assert process.poll() is None
+    (run,) = tmp_path.iterdir()
+    for pid in using(run / "gateway.toml"):
+        os.kill(int(pid), signal.SIGKILL)
+    said = process.stdout.read()
+    assert process.wait(20) == 1
+    process.stdout.close()
+    assert "gateway ended with -9" in said
+    assert using(tmp_path) == []
+
+
 def using(folder):
     """Return the pids of all processes that name a folder in their command line."""
     found = []

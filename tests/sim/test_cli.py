@@ -1,0 +1,96 @@
+"""Exit codes and what is said on the screen."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from protocol import schema
+from sim.cli import app
+from sim.report import REPORT, compute
+from sim.world import WorldError
+from tests.sim.runs import Run
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    def run(result, *words):
+        async def scripted(folder, seed, say):
+            say(f"[seed {seed}]")
+            if isinstance(result, BaseException):
+                raise result
+            folder.mkdir(parents=True)
+            (folder / REPORT).write_bytes((result / REPORT).read_bytes())
+            return compute(result)
+
+        monkeypatch.setattr("sim.demo.demo", scripted)
+        command = ["demo", "--headless", "--runs", str(tmp_path / "runs"), *words]
+        return CliRunner().invoke(app, command)
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    return folder
+
+
+def test_agreement_is_0_and_the_report_is_copied(invoke, folder, tmp_path):
+    Run(folder).write().report()
+    done = invoke(folder, "--seed", "9", "--report", str(tmp_path / "copy.json"))
+    assert done.exit_code == 0
+    assert "[seed 9]" in done.output
+    assert json.loads((tmp_path / "copy.json").read_text())["agree"] is True
+
+
+def test_a_mismatch_is_1_with_the_difference_record_by_record(invoke, folder):
+    run = Run(folder)
+    index = run.find("dose")
+    run.d1.rows[index].data = schema.Dose(1, 4)
+    del run.d1.rows[run.find("response")]
+    run.write().report()
+    done = invoke(folder)
+    assert done.exit_code == 1
+    lines = done.output.splitlines()
+    assert any("wrong" in line and f"{run.d1.id}/77/{index}" in line for line in lines)
+    assert any("lost" in line and "RESPONSE button 3" in line for line in lines)
+    assert "DIFFER" in done.output
+
+
+def test_a_run_that_fails_is_1_and_says_why(invoke):
+    done = invoke(ExceptionGroup("tasks", [WorldError("d1: crash: see [console.log]")]))
+    assert done.exit_code == 1
+    assert "d1: crash: see [console.log]" in done.output
+
+
+def test_ctrl_c_is_130(invoke):
+    assert invoke(KeyboardInterrupt()).exit_code == 130
+
+
+def test_verify_is_0_only_if_report_and_records_are_good(folder):
+    run = Run(folder).write()
+    honest = run.report()
+    assert CliRunner().invoke(app, ["verify", str(folder)]).exit_code == 0
+    forged = json.loads((folder / REPORT).read_text()) | {"lost": 3}
+    (folder / REPORT).write_text(json.dumps(forged))
+    done = CliRunner().invoke(app, ["verify", str(folder)])
+    assert done.exit_code == 1
+    assert "lost: report says 3, the files say 0" in done.output
+    assert honest.lost == 0
+
+
+def test_verify_of_a_run_with_differences_is_1(folder):
+    run = Run(folder)
+    del run.d1.rows[run.find("dose")]
+    run.write().report()
+    done = CliRunner().invoke(app, ["verify", str(folder)])
+    assert done.exit_code == 1
+    assert "confirmed" in done.output
+
+
+def test_verify_of_no_run_is_1_in_one_line(tmp_path):
+    done = CliRunner().invoke(app, ["verify", str(tmp_path)])
+    assert done.exit_code == 1
+    assert len(done.output.splitlines()) == 1

@@ -1,0 +1,48 @@
+"""Looks into databases that may not be there yet, and the one fault that writes."""
+
+import sqlite3
+
+import pytest
+
+from sim.inflight import Hop, InFlight, alter
+from tests.sim.runs import EPOCH, Run
+
+
+def test_a_database_that_is_not_there_or_empty_holds_nothing(tmp_path):
+    flight = InFlight(tmp_path)
+    assert flight.of("11" * 8, 1) == Hop(0, 0, 0)
+    (tmp_path / "gateway").mkdir()
+    for name in ("gateway/spool.db", "store.db"):
+        sqlite3.connect(tmp_path / name).close()
+    assert flight.of("11" * 8, 1) == Hop(0, 0, 0)
+    assert flight.unstored("11" * 8, 1) == []
+
+
+def test_a_database_that_is_none_is_told(tmp_path):
+    (tmp_path / "store.db").write_bytes(b"nothing of the kind" * 99)
+    with pytest.raises(sqlite3.DatabaseError):
+        InFlight(tmp_path).stored("11" * 8, 1, 0)
+
+
+def test_what_the_store_lacks_is_named_and_only_that(tmp_path):
+    run = Run(tmp_path).write()
+    flight = InFlight(tmp_path)
+    assert flight.unstored(run.d1.id, EPOCH) == []
+    run.sql("DELETE FROM records WHERE dispenser = ? AND seq IN (3, 5)", run.d1.id)
+    assert flight.unstored(run.d1.id, EPOCH) == [3, 5]
+    assert flight.unstored(run.d2.id, EPOCH) == []
+    assert flight.stored(run.d1.id, EPOCH, 4)
+    assert not flight.stored(run.d1.id, EPOCH, 5)
+
+
+def test_altering_changes_one_bit_of_one_record(tmp_path):
+    run = Run(tmp_path).write()
+    query = "SELECT dispenser, seq, raw FROM records"
+    before = run.sql(query, file="gateway/spool.db")
+    alter(tmp_path, run.d2.id, EPOCH, 4)
+    after = run.sql(query, file="gateway/spool.db")
+    changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
+    ((old, new),) = changed
+    assert old[:2] == (run.d2.id, 4)
+    bits = int.from_bytes(old[2], "big") ^ int.from_bytes(new[2], "big")
+    assert bits.bit_count() == 1
