@@ -1,6 +1,7 @@
 """The backend as a process of its own behind the real mosquitto."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -31,8 +32,8 @@ class Process:
         self.log = folder / "backend.log"
         self._process = None
 
-    def start(self):
-        command = [sys.executable, "-m", "sim.backend.cli", "run", "--config"]
+    def start(self, *under):
+        command = [*under, sys.executable, "-m", "sim.backend.cli", "run", "--config"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen([*command, self.folder / "backend.toml"], stderr=log)
 
@@ -130,6 +131,45 @@ def test_what_a_watermark_confirms_survives_a_kill(world, dispenser):
         world.process.start()
         world.await_backend()
     assert world.stored() == [dispenser.made[seq].raw for seq in range(dispenser.next)]
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_nothing_goes_out_between_a_write_to_the_store_and_its_flush(world, dispenser):
+    world.process.end(signal.SIGTERM)
+    trace = world.folder / "trace"
+    calls = "trace=pwrite64,fdatasync,sendto"
+    # -D: the traced process, not strace, is the one to be signalled
+    world.process.start("strace", "-D", "-f", "-y", "-s", "0", "-e", calls, "-o", trace)
+    world.await_backend()
+    dispenser.run(4)
+    for made in ([0], [1, 2, 3], [4]):
+        world.publish(events(dispenser.epoch, [dispenser.made[seq] for seq in made]))
+        world.watermark(lambda mark, made=made: mark.next == made[-1] + 1)
+    assert world.process.end(signal.SIGTERM) == 0
+    done = _by_the_writing_thread(trace.read_text().splitlines())
+    # one PUBACK and one WATERMARK each
+    assert done.count("send") >= 6
+    assert done.count("flush") >= 3
+    unflushed = False
+    for what in done:
+        assert not (what == "send" and unflushed), done
+        unflushed = what == "store" or (unflushed and what != "flush")
+
+
+def _by_the_writing_thread(trace):
+    # "<pid> pwrite64(7</folder/store.db-wal>, ..."; paho's thread is woken through a socket pair
+    writer = next(line.split()[0] for line in trace if "store.db-wal>" in line)
+    return [
+        what
+        for line in trace
+        if line.split()[0] == writer
+        for what, call, on in (
+            ("store", "pwrite64(", "store.db-wal>"),
+            ("flush", "fdatasync(", "store.db-wal>"),
+            ("send", "sendto(", "socket:["),
+        )
+        if call in line and on in line
+    ]
 
 
 def test_it_ends_within_two_seconds_of_sigterm_and_says_nothing_bad(world):
