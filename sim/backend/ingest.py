@@ -60,6 +60,7 @@ class Ingest:
         refusal_grace: float,
     ) -> None:
         self._store = store
+        self._registry = registry
         self._keys = Keys(registry, store.newest)
         self._clock = clock
         self._grace = refusal_grace
@@ -155,8 +156,10 @@ class Ingest:
             for claim in claims:
                 if writer.refusal(claim) is None:
                     writer.refuse(claim, wanted=False)
-        notes = (f"{_name(place, epoch)}: {reason}",) if new else ()
-        return Outcome(refused=len(claims), notes=notes)
+        notes = [f"{_name(place, epoch)}: {reason}"] if new else []
+        if self._registry.trouble is not None:
+            notes.append(f"the last good registry stays in force: {self._registry.trouble}")
+        return Outcome(refused=len(claims), notes=tuple(notes))
 
     def _writing(
         self, place: topics.Topic, epoch: int, *, registered: bool = True

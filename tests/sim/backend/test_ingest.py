@@ -232,6 +232,14 @@ def test_a_dispenser_registered_meanwhile_is_known_without_a_restart(backend, di
     assert backend.give(late, [late.made[0]]).stored == 1
 
 
+def test_a_registry_that_cannot_be_read_any_more_is_said(backend, dispenser):
+    backend.registry.write_text("{")
+    late = Dispenser(id="2" * 16)
+    notes = backend.give(late, [late.born()]).notes
+    assert any("last good registry" in note and "registry.json" in note for note in notes)
+    assert backend.give(dispenser, [dispenser.made[0]]).stored == 1
+
+
 def test_swapped_records_are_refused_and_come_right(backend, dispenser):
     run = [dispenser.made[0], *dispenser.run(4)]
     outcome = backend.take(dispenser, events(dispenser.epoch, [run[0], run[2], run[1], *run[3:]]))
