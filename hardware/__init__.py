@@ -1,0 +1,1 @@
+"""Boards as data: the one source of pins, parts and addresses."""

@@ -1,0 +1,1 @@
+"""The simulated world: boards, broker, ledger, patients, and the reference backend."""
