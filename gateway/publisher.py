@@ -146,12 +146,10 @@ class Publisher:
             dispenser, mark = parse(self._gateway, topic, payload)
         except ValueError as error:
             self._counters.add("downlink_malformed")
-            _log.warning("downlink: %s", error)
-            return
+            return _log.warning("downlink: %s", error)
         if len(self._inbox) >= _MAX_INBOX:
             # QoS 0: it will be asked for again
-            self._counters.add("downlink_dropped")
-            return
+            return self._counters.add("downlink_dropped")
 
         async def act() -> None:
             await self._mark(dispenser, mark)
@@ -374,25 +372,26 @@ class Publisher:
     async def _accept(self, stream: Stream, mark: schema.Watermark) -> None:
         restored = stream.last is not None and stream.last.store != mark.store
         look = restored or not stream.opened or stream.asked_at is not None
-        done = await self._spool.accept(stream.dispenser, stream.epoch, mark, look)
+        refused = stream.refusals(mark, self._now())
+        done = await self._spool.accept(stream.dispenser, stream.epoch, mark, refused, look)
         self._counters.add(Verdict.accepted.value)
         if restored:
             self._counters.add("stores_changed")
             _log.warning("%s seq=%d is next in a new store", stream, mark.next)
-        if stream.accept(mark):
+        if stream.accept(mark, refused):
             self._link.progress()
-        self._report(stream, mark, done)
+        self._report(stream, refused, done)
         for device in self._devices:
             if device.dispenser == stream.dispenser:
                 device.mark(mark)
                 if done.holes:
                     device.want(stream.epoch, done.holes)
 
-    def _report(self, stream: Stream, mark: schema.Watermark, done: Accepted) -> None:
+    def _report(self, stream: Stream, refused: list[int], done: Accepted) -> None:
         self._counters.add("records_pruned", done.pruned)
         self._counters.add("records_refused", done.refused)
         if done.refused:
-            seqs = ",".join(map(str, mark.refused))
+            seqs = ",".join(map(str, refused))
             _log.warning("%s seq=%s refused by the backend, read again", stream, seqs)
         elif done.holes:
             text = ",".join(f"{first}..{last}" for first, last in done.holes[:8])

@@ -170,9 +170,14 @@ class Spool:
         return await self._database.run(job, writes=False)
 
     async def accept(
-        self, dispenser: str, epoch: int, mark: schema.Watermark, look_for_holes: bool
+        self,
+        dispenser: str,
+        epoch: int,
+        mark: schema.Watermark,
+        refused: Sequence[int],
+        look_for_holes: bool,
     ) -> Accepted:
-        """Keep a watermark, delete what it refuses, prune what is stored long since.
+        """Keep a watermark, delete what is `refused`, prune what is stored long since.
 
         Pruning needs proof: the record before the mark is held and its tag is the mark's.
         """
@@ -182,12 +187,12 @@ class Spool:
             at = (dispenser, epoch)
             values = (*at, mark.next, mark.tag, mark.store, mark.rev)
             db.execute("REPLACE INTO watermark VALUES(?, ?, ?, ?, ?, ?)", values)
-            refused = _delete_refused(db, at, mark)
+            deleted = _delete_refused(db, at, mark, refused)
             pruned = 0
             if mark.tag in _tags(db, dispenser, epoch, mark.next - 1):
                 pruned = _prune(db, at, mark.next, oldest, self._retention.records)
             holes = _holes(db, at, mark) if look_for_holes or refused else []
-            return Accepted(refused, pruned, holes)
+            return Accepted(deleted, pruned, holes)
 
         return await self._database.run(job)
 
@@ -240,9 +245,11 @@ def _saved(db: Connection, dispenser: str, epoch: int) -> Saved:
     return Saved(dispenser, epoch, hello and hello[0], _end(db, dispenser, epoch), mark)
 
 
-def _delete_refused(db: Connection, at: tuple[str, int], mark: schema.Watermark) -> int:
+def _delete_refused(
+    db: Connection, at: tuple[str, int], mark: schema.Watermark, refused: Sequence[int]
+) -> int:
     deleted = 0
-    for seq in mark.refused:
+    for seq in refused:
         if not is_stored(mark, seq):
             deleted += db.execute(
                 f"DELETE FROM records WHERE {_OF} AND seq = ?",

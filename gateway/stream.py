@@ -12,6 +12,7 @@ from protocol import schema, wire
 
 _ASK_SELDOM = 6 * 3600.0
 _ASK_BLOCKED = 10.0
+_REFUSAL_GRACE = 5.0
 
 
 class Body(NamedTuple):
@@ -39,6 +40,7 @@ class Flight:
     seqs: set[int]
     size: int
     at: float
+    again: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -97,6 +99,8 @@ class Stream:
             self.again = {seq for seq in self.again if seq >= reach}
             self.ready.extend(cut_bodies(self.epoch, chosen, again=True))
             return
+        # what is beyond the end known here will be told of, and must not look published then
+        links = [link for link in links if link.seq < self.end]
         self.new = links[-1].seq + 1 if links else self.end
         chosen = [link for link in links if not self._is_stored(link.seq)]
         self.ready.extend(cut_bodies(self.epoch, chosen, again=False))
@@ -110,7 +114,7 @@ class Stream:
 
     def launched(self, body: Body, size: int, now: float) -> Flight:
         """Note a body of `size` bytes that was published."""
-        flight = Flight({link.seq for link in body.links}, size, now)
+        flight = Flight({link.seq for link in body.links}, size, now, body.again)
         self.flights.append(flight)
         return flight
 
@@ -120,8 +124,18 @@ class Stream:
             self.flights.remove(flight)
             self.again |= flight.seqs
 
-    def accept(self, mark: schema.Watermark) -> bool:
-        """Take an accepted watermark; tell whether it moved."""
+    def refusals(self, mark: schema.Watermark, now: float) -> list[int]:
+        """Return the refused seqs to read again.
+
+        Not those just published again: that the backend has not seen them yet is more likely than
+        that they are refused once more, and if they are, they will be named again.
+        """
+        young = [f for f in self.flights if f.again and now - f.at < _REFUSAL_GRACE]
+        tried = {seq for flight in young for seq in flight.seqs}
+        return [seq for seq in mark.refused if seq not in tried and not self._is_stored(seq)]
+
+    def accept(self, mark: schema.Watermark, refused: list[int]) -> bool:
+        """Take an accepted watermark and the refusals acted on; tell whether it moved."""
         last, self.last = self.last, mark
         restored = last is not None and (mark.store != last.store or mark.next < last.next)
         moved = last is None or restored or (mark.next, mark.ranges) != (last.next, last.ranges)
@@ -133,7 +147,7 @@ class Stream:
             self.new = mark.next
         self.opened = True
         for flight in self.flights:
-            flight.seqs -= set(mark.refused)
+            flight.seqs -= set(refused)
             flight.seqs = {seq for seq in flight.seqs if not self._is_stored(seq)}
         self._answered()
         self.again = {seq for seq in self.again if not self._is_stored(seq)}

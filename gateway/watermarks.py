@@ -37,17 +37,19 @@ def judge(
     """Judge a watermark by the last one accepted, the spool and the dispenser's last HELLO.
 
     Same store: the higher rev wins, the same rev again is an answer like any other. New store: a
-    lower `next` is taken. A tag that cannot be compared (that record is not held) passes here;
-    pruning asks for proof.
+    lower `next` is taken. A tag that cannot be compared (that record is not held here, or by the
+    backend, which sends zeros where a GAP covers it) passes here; pruning asks for proof.
     """
     if last is not None and mark.store == last.store and mark.rev < last.rev:
         return Verdict.stale
     if mark.next > max(known.end, hello.next if hello else 0):
         return Verdict.beyond
     expected = set(known.tags)
+    if mark.tag == schema.FIRST_TAG:
+        return Verdict.accepted
     if mark.next == 0:
-        expected = {schema.FIRST_TAG}
-    elif not expected and hello is not None and mark.next == hello.next:
+        return Verdict.foreign
+    if not expected and hello is not None and mark.next == hello.next:
         expected = {hello.tag}
     if expected and mark.tag not in expected:
         return Verdict.foreign

@@ -141,10 +141,10 @@ def test_same_bytes_twice_are_published_again(tmp_path: Path, pki: Pki) -> None:
             one = r.dispenser(1, EPOCH, [*chain[:9], false, *chain[10:]])
             r.backend.truth[one.id, EPOCH] = dict(enumerate(chain))
             await r.run_gateway()
-            await until(lambda: r.backend.refused.count((one.id, EPOCH, 9)) >= 2)
-            # the backend has the same bytes twice: it stores them as REFUSED and goes on
-            r.backend.truth[one.id, EPOCH][9] = false
+            # the backend gets the same bytes twice: it stores them as REFUSED and goes on
             await until(lambda: r.stored(one))
+            assert r.backend.refused == [(one.id, EPOCH, 9)]
+            assert (EPOCH, 9) in one.reads
 
     asyncio.run(scenario())
 

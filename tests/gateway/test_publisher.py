@@ -77,7 +77,9 @@ class _Bench:
         await self.spool.greet(D, E, wire.build(HELLO))
         self.publisher.greeted(D, HELLO, wire.build(HELLO))
 
-    def mark(self, following: int, rev: int, *ranges: tuple[int, int]) -> None:
+    def mark(
+        self, following: int, rev: int, *ranges: tuple[int, int], refused: tuple[int, ...] = ()
+    ) -> None:
         mark = schema.Watermark(
             epoch=E,
             next=following,
@@ -85,7 +87,7 @@ class _Bench:
             store=1,
             rev=rev,
             ranges=[schema.Range(first=a, last=b) for a, b in ranges],
-            refused=[],
+            refused=list(refused),
         )
         self.publisher.message(topics.down("gw-1", D, "watermark"), wire.build(mark))
 
@@ -221,6 +223,34 @@ def test_what_the_broker_refused_is_published_again(tmp_path: Path) -> None:
             b.mark(100, 2)
             await b.settle()
             assert sorted(set(b.link.seqs())) == list(range(100))
+
+    asyncio.run(scenario())
+
+
+def test_a_refusal_repeated_while_its_record_is_on_its_way_is_no_second_one(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as b:
+            await b.add(0, 9)
+            await b.greet()
+            b.publisher.connected()
+            await b.settle()
+            b.mark(0, 1)
+            await b.settle()
+            b.mark(5, 2, (6, 9), refused=(5,))
+            await b.settle()
+            assert [link.seq for link in await b.spool.fetch(D, E, 5)] == [6, 7, 8, 9]
+            await b.add(5, 5)
+            await b.settle()
+            assert b.link.seqs()[10:] == [5]
+            b.mark(5, 3, (6, 9), refused=(5,))
+            await b.settle()
+            assert [link.seq for link in await b.spool.fetch(D, E, 5)] == [5, 6, 7, 8, 9]
+            b.now += 10
+            b.mark(5, 4, (6, 9), refused=(5,))
+            await b.settle()
+            assert [link.seq for link in await b.spool.fetch(D, E, 5)] == [6, 7, 8, 9]
 
     asyncio.run(scenario())
 

@@ -26,11 +26,11 @@ def _links(first: int, last: int) -> list[Link]:
     ]
 
 
-def _mark(following: int, refused: list[int] | None = None, **more: Any) -> schema.Watermark:
+def _mark(following: int, **more: Any) -> schema.Watermark:
     fields: dict[str, Any] = {"store": 1, "rev": 1, "ranges": [], **more}
     tag = CHAIN[following - 1][-8:] if following else bytes(8)
     fields = {"tag": tag, **fields}
-    return schema.Watermark(epoch=E, next=following, refused=refused or [], **fields)
+    return schema.Watermark(epoch=E, next=following, refused=[], **fields)
 
 
 @contextlib.asynccontextmanager
@@ -228,14 +228,14 @@ def test_pruning_needs_proof_and_keeps(tmp_path: Path) -> None:
         keep = Retention(seconds=1000, records=100)
         async with spool_at(path, 2e9, keep) as (spool, _):
             await spool.append(D, E, _links(0, 599), 600)
-            done = await spool.accept(D, E, _mark(500, tag=b"falsefal"), False)
+            done = await spool.accept(D, E, _mark(500, tag=b"falsefal"), [], False)
             assert (done.pruned, len(_seqs(path))) == (0, 600)
-            done = await spool.accept(D, E, _mark(500, rev=2), False)
+            done = await spool.accept(D, E, _mark(500, rev=2), [], False)
             assert _seqs(path) == list(range(400, 600))
             assert done.pruned == 400
         # a month later, all below the mark is old; the record before it stays as proof
         async with spool_at(path, 2e9 + 1001, keep) as (spool, _):
-            await spool.accept(D, E, _mark(550, rev=3), False)
+            await spool.accept(D, E, _mark(550, rev=3), [], False)
             assert _seqs(path) == list(range(549, 600))
             assert (await spool.saved())[0].end == 600
 
@@ -249,7 +249,7 @@ def test_refused_are_deleted_and_holes_named(tmp_path: Path) -> None:
         async with spool_at(path) as (spool, _):
             await spool.append(D, E, [*_links(0, 19), *_links(30, 49)], 60)
             ranges = [schema.Range(first=55, last=56)]
-            done = await spool.accept(D, E, _mark(10, [3, 15, 49], ranges=ranges), False)
+            done = await spool.accept(D, E, _mark(10, ranges=ranges), [3, 15, 49], False)
             assert done.refused == 2, "3 is stored, whatever the list says"
             assert done.holes == [(15, 15), (20, 29), (49, 54), (57, 59)]
 
@@ -262,6 +262,6 @@ def test_a_gap_record_explains_a_hole(tmp_path: Path) -> None:
         gap = tagged(b"k" * 32, bytes([1] * 8), E, CHAIN[19][-8:], untagged(30, 4, data))
         async with spool_at(tmp_path / "s.db") as (spool, _):
             await spool.append(D, E, [*_links(0, 19), Link(30, CHAIN[19][-8:], gap)], 31)
-            assert (await spool.accept(D, E, _mark(5), True)).holes == []
+            assert (await spool.accept(D, E, _mark(5), [], True)).holes == []
 
     asyncio.run(scenario())

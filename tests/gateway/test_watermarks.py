@@ -40,6 +40,8 @@ FORKED = Known(100, frozenset([A, B]))
         (_mark(10, A, store=2, rev=1), LAST, HELD, None, Verdict.accepted),
         (_mark(0, ZERO, store=2, rev=0), LAST, NOT_HELD, None, Verdict.accepted),
         (_mark(0, A, store=2), LAST, NOT_HELD, None, Verdict.foreign),
+        (_mark(60, ZERO), None, HELD, None, Verdict.accepted),
+        (_mark(101, ZERO), None, HELD, None, Verdict.beyond),
         (_mark(101, A), None, NOT_HELD, None, Verdict.beyond),
         (_mark(100, A), None, HELD, None, Verdict.accepted),
         (_mark(200, A), None, NOT_HELD, _hello(200, A), Verdict.accepted),

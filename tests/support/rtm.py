@@ -20,6 +20,8 @@ Key = tuple[str, int]
 class ScriptedBackend:
     """Subscribes as the backend does; every record is accepted unless `truth` says otherwise.
 
+    What is refused is stored nevertheless when the same bytes come a second time.
+
     stored: dispenser and epoch -> seq -> the different bytes received under it.
     """
 
@@ -27,6 +29,7 @@ class ScriptedBackend:
         self.stored: dict[Key, dict[int, set[bytes]]] = defaultdict(lambda: defaultdict(set))
         self.truth: dict[Key, dict[int, bytes]] = {}
         self.refused: list[tuple[str, int, int]] = []
+        self._refused: set[tuple[Key, bytes]] = set()
         self.hellos: list[str] = []
         self.states: list[object] = []
         self.events: list[tuple[str, bytes]] = []
@@ -118,10 +121,11 @@ class ScriptedBackend:
         while at < len(payload):
             end = at + 22 + payload[at + 13]
             raw, seq = payload[at:end], int.from_bytes(payload[at : at + 4], "big")
-            if self.truth.get(key, {}).get(seq, raw) == raw:
+            if self.truth.get(key, {}).get(seq, raw) == raw or (key, raw) in self._refused:
                 self.stored[key][seq].add(raw)
             else:
                 refused.append(seq)
+                self._refused.add((key, raw))
                 self.refused.append((dispenser, epoch, seq))
             at = end
         if self.answers and (self.answers_events or refused):
