@@ -124,7 +124,9 @@ class Inputs:
             for _ in self._latches[index].edges():
                 pass
             self._bounce[index].reset(level)
-            self._bounce[index].edge(now, self._latches[index].active())
+            active = self._latches[index].active()
+            if active or level is None:
+                self._bounce[index].edge(now, active)
 
     def _darken(self):
         self._lit = False
