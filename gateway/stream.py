@@ -12,7 +12,7 @@ from protocol import schema, wire
 
 _ASK_SELDOM = 6 * 3600.0
 _ASK_BLOCKED = 10.0
-_REFUSAL_GRACE = 5.0
+_REFUSAL_GRACE = 1.0
 
 
 class Body(NamedTuple):
