@@ -130,6 +130,8 @@ class Broker:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # a Ctrl-C at the terminal is for us to handle, in our order
+                start_new_session=True,
             )
         try:
             await asyncio.wait_for(self._accepts(port), _READY_WITHIN)

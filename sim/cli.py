@@ -59,7 +59,7 @@ def demo(
 async def _live(folder: Path, seed: int, console: Console) -> int:
     from sim.view import view
 
-    _end_on_sigterm()
+    _end_on_signals()
     await view(folder, seed, console)
     return 0
 
@@ -68,7 +68,7 @@ async def _headless(folder: Path, seed: int, copy: Path | None, console: Console
     from sim.demo import demo as scripted
     from sim.report import REPORT
 
-    _end_on_sigterm()
+    _end_on_signals()
     report = await scripted(folder, seed, lambda text: console.print(text, markup=False))
     if copy is not None:
         copy.write_bytes((folder / REPORT).read_bytes())
@@ -83,10 +83,12 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def _end_on_sigterm() -> None:
+def _end_on_signals() -> None:
+    # also where a shell has let us inherit that Ctrl-C is ignored
     task = asyncio.current_task()
     if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 @app.command()

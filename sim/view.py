@@ -150,6 +150,7 @@ class View:
                     tasks.create_task(Patient(dispenser, rng, _REST_S).live())
                 tasks.create_task(self._look())
                 tasks.create_task(self._faults())
+                tasks.create_task(self._cables())
                 tasks.create_task(self._world.watch())
 
     async def _look(self) -> None:
@@ -171,6 +172,22 @@ class View:
             await self._break("broker stopped", broker.stop, broker.start)
             await asyncio.sleep(_FAULT_EVERY)
             await self._break("backend stopped", backend.stop, backend.start)
+
+    async def _cables(self) -> None:
+        """Move a dispenser's cable as the file `bench` in its folder comes and goes."""
+        at_bench: set[str] = set()
+        while True:
+            for dispenser in self._world.dispensers.values():
+                wanted = (dispenser.board.folder / "bench").exists()
+                if wanted and dispenser.name not in at_bench:
+                    await dispenser.to_bench()
+                    at_bench.add(dispenser.name)
+                    self._say(f"{dispenser.name} is on your bench")
+                elif not wanted and dispenser.name in at_bench:
+                    await dispenser.to_gateway()
+                    at_bench.remove(dispenser.name)
+                    self._say(f"{dispenser.name} is back at the gateway")
+            await asyncio.sleep(_LISTEN_EVERY * _LISTENS)
 
     async def _break(
         self,
@@ -218,10 +235,13 @@ def _clock(t: int) -> str:
 
 
 def _places(world: World) -> list[str]:
-    ports = [d.board.port for d in world.dispensers.values()]
+    d = next(iter(world.dispensers.values()))
+    bench = d.board.folder / "bench"
     return [
         "Look inside from another terminal; Ctrl-C ends everything here.",
-        *(f"  mpremote connect {port} fs ls" for port in ports),
+        *(f"  {each.name}: {each.board.port}" for each in world.dispensers.values()),
+        f"  touch {bench}    # its cable goes from the gateway to you; rm puts it back",
+        f"  mpremote connect {d.board.port} fs ls + reset",
         f"  sqlite3 -readonly {world.folder / SPOOL} 'select * from watermark'",
         f"  sqlite3 -readonly {world.folder / STORE} 'select dispenser, seq, type from records'",
         f"  tail -f {world.logs}/gateway.log",

@@ -22,7 +22,6 @@ from sim.report import LEDGER, REGISTRY, SPOOL, STORE
 
 GATEWAY = "gw-1"
 _TECH_WITHIN = 40.0
-_BAD_ENDS = ("crash", "watchdog")
 
 
 class WorldError(RuntimeError):
@@ -36,13 +35,16 @@ class Dispenser:
     each edge, whoever switches its power for as long as that takes.
     """
 
-    def __init__(self, name: str, board: EmulatedBoard, ledger: Ledger) -> None:
+    def __init__(self, name: str, board: EmulatedBoard, cable: Path, ledger: Ledger) -> None:
+        """`cable`: where the gateway finds the board's port."""
         self.name = name
         self.board = board
+        self.cable = cable
         self.held = asyncio.Lock()
         self.id = ""
         self.epoch = 0
         self.active: set[str] = set()
+        self._was_at_bench = False
         self._ledger = ledger
         self._logged = 0
 
@@ -65,14 +67,29 @@ class Dispenser:
         await self.board.power_cut()
         self.follow()
 
+    async def to_bench(self) -> None:
+        """Take its cable out of the gateway and into a tech's machine: the port is free then."""
+        self._was_at_bench = True
+        self._ledger.append(Tech(t=time.time_ns(), dispenser=self.name, tech="bench"))
+        self.cable.unlink(missing_ok=True)
+        await self.board.unplug()
+        await self.board.plug()
+
+    async def to_gateway(self) -> None:
+        """Put its cable into the gateway, where it is at first."""
+        await self.board.unplug()
+        self.cable.unlink(missing_ok=True)
+        self.cable.symlink_to(self.board.port)
+        await self.board.plug()
+
     def follow(self) -> None:
         """Write down what has happened to its power since the last look.
 
-        Raises WorldError if the interpreter died or the watchdog bit.
+        Raises WorldError if the interpreter died, or the watchdog bit though no tech was there.
         """
         for end in self.board.exits[self._logged :]:
             self._logged += 1
-            if end.cause in _BAD_ENDS:
+            if end.cause == "crash" or (end.cause == "watchdog" and not self._was_at_bench):
                 raise WorldError(f"{self.name}: {end.cause}: see {self.board.folder}/console.log")
             # an armed cut has struck shortly before the process is seen to end
             struck = [cut.time_ns for cut in self.board.cuts if end.time_ns - 10**9 < cut.time_ns]
@@ -115,7 +132,10 @@ class World:
         board = EmulatedBoard(
             self.folder / name, hardware.load("pico"), name=f"{self.seed}-{name}", log=log
         )
-        return Dispenser(name, board, self.ledger)
+        cable = self.folder / "cables" / name
+        cable.parent.mkdir(exist_ok=True)
+        cable.symlink_to(board.port)
+        return Dispenser(name, board, cable, self.ledger)
 
     def _child(self, name: str, config: Path) -> Child:
         command = dosewire(name, "run", "--config", str(config))
@@ -154,7 +174,7 @@ class World:
     async def _serve(self) -> None:
         await self.broker.start()
         port = self.broker.port
-        ports = [dispenser.board.port for dispenser in self.dispensers.values()]
+        ports = [dispenser.cable for dispenser in self.dispensers.values()]
         _write(self.folder / "gateway.toml", _gateway(self.folder, self._pki, port, ports))
         _write(self.folder / "backend.toml", _backend(self.folder, self._pki, port))
         await self.backend.start()
