@@ -69,10 +69,12 @@ def flips(
     request: pytest.FixtureRequest, interpreter: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Flips:
     folder = tmp_path_factory.mktemp("journal") / "root"
-    out = interpreter.run("mp_flip_bytes.py", str(folder), request.param)
+    # each byte under the fast interpreter, a sample under the real one
+    step = 1 if interpreter.name == "cpython" else 7
+    out = interpreter.run("mp_flip_bytes.py", str(folder), request.param, str(step))
     whole, *flipped = map(json.loads, out.splitlines())
     hit = [name for name in whole["files"] if "archive" not in name]
-    assert len(flipped) == sum(whole["files"][name][-1][1] for name in hit) > 400
+    assert len(flipped) >= sum(whole["files"][name][-1][1] for name in hit) // step > 60
     true = {wire.seq_of(raw): raw for _, raw in records(whole["held"])}
     return Flips(request.param, true, whole["files"], flipped)
 
@@ -110,7 +112,8 @@ def test_seqs_jump_only_where_a_gap_says_so(flips: Flips) -> None:
 def test_what_was_not_hit_is_held(flips: Flips) -> None:
     for where, flip in flips:
         held = {wire.seq_of(raw): raw for _, raw in records(flip["held"])}
-        lost = [seq for seq in flips.untouched(flip) if held.get(seq) != flips.true[seq]]
+        untouched = flips.untouched(flip) & set(flips.true)
+        lost = [seq for seq in untouched if held.get(seq) != flips.true[seq]]
         assert not lost, f"{where}: {lost}"
 
 

@@ -1,6 +1,6 @@
 # Flips every byte of the journal's last files in turn, starts, writes two records, starts again.
-# One JSON line a flip. Arguments: folder, and "plain", "doubled" (as a cut between the files leaves
-# it) or "older" (the key of the active segment is gone)
+# One JSON line a flip. Arguments: folder; "plain", "doubled" (as a cut between the files leaves it)
+# or "older" (the key of the active segment is gone); and to flip only every so many bytes
 import json
 import os
 import struct
@@ -15,6 +15,7 @@ from mp_worlds import EPOCH, ROOT_KEY, Eeprom, Guard, Power, dump, open_journal
 LIMITS = (300, 1100, 20)
 KIND = 0x7E
 ROOT = sys.argv[1]
+FROM = 200 if sys.argv[2] == "older" else 0
 FILES = ("/tail/records", "/active/records")
 
 
@@ -87,10 +88,10 @@ def flip(files, cells, name, at):
     told["boot"] = journal.boot
     append(journal, 1000)
     append(journal, 1001)
-    told["held"] = dump(journal)
+    told["held"] = dump(journal, FROM)
     again, _ = start(cells)
     told["stable"] = again.next == journal.next and not again.damaged()
-    told["again"] = dump(again) == told["held"]
+    told["again"] = dump(again, FROM) == told["held"]
     restore(files)
     print(json.dumps(told))
 
@@ -109,9 +110,9 @@ def main():
     cells = prepare(sys.argv[2])
     journal, _ = start(cells)
     files = tree()
-    print(json.dumps({"held": dump(journal), "files": {n: ends(c) for n, c in files.items()}}))
+    print(json.dumps({"held": dump(journal, FROM), "files": {n: ends(c) for n, c in files.items()}}))
     for name in FILES:
-        for at in range(len(files[name])):
+        for at in range(0, len(files[name]), int(sys.argv[3])):
             flip(files, bytearray(cells), name, at)
 
 

@@ -1,5 +1,7 @@
 # Flash and EEPROM in memory with a power switch. Runs under MicroPython; the parts without a file
 # system also under CPython.
+from binascii import hexlify
+
 from dispenser.chain import Chain
 from dispenser.journal import Journal
 from dispenser.keystore import KeyStore
@@ -104,12 +106,9 @@ def open_journal(root, eeprom, limits):
     return journal, journal.open()
 
 
-def dump(journal):
-    # every record held, as the link would send it: (previous tag, records) in hex
-    from binascii import hexlify
-
+def dump(journal, at=0):
+    # every record held from a seq on, as the link would send it: (previous tag, records) in hex
     parts = []
-    at = 0
     while True:
         found = journal.read(at, 1000)
         if not found:
