@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -18,6 +19,7 @@ from sim.patient import Patient
 from sim.report import REPORT, Report, compute
 from sim.world import Dispenser, World
 
+T = TypeVar("T")
 _LIMIT = 150.0
 _STIMULI = 240
 _UNTIMED_STIMULI = 16
@@ -250,7 +252,9 @@ class Script:
 
     async def _behind(self) -> str:
         """Wait until the spool holds what the backend has not; returns where, in words."""
-        await self._until(lambda: any(map(self._unstored, self._all())), "records in flight", 20)
+        return await self._until(self._unstored_in_words, "records in flight", 20)
+
+    def _unstored_in_words(self) -> str:
         found = {dispenser.name: self._unstored(dispenser) for dispenser in self._all()}
         return ", ".join(
             f"{name}: {len(seqs)} from seq {seqs[0]} in the spool, not stored"
@@ -277,12 +281,14 @@ class Script:
 
     # ---- small things -----------------------------------------------------------------------
 
-    async def _until(self, condition: Callable[[], bool], what: str, within: float) -> None:
+    async def _until(self, condition: Callable[[], T], what: str, within: float) -> T:
+        """Return what `condition` gives as soon as it is true."""
         end = time.monotonic() + within
-        while not condition():
+        while not (found := condition()):
             if time.monotonic() > end:
                 raise DemoError(f"waited {within:.0f} s for {what}")
             await asyncio.sleep(0.003)
+        return found
 
     async def _until_time(self, end: float) -> None:
         await asyncio.sleep(max(0.0, end - time.monotonic()))

@@ -82,7 +82,7 @@ def compute(run: Path) -> Report:
         undecided=len(undecided),
         chain="verified" if broken is None else _name(broken),
         refused=refused,
-        faults=dict(Counter(fault.fault for fault in ledger.only(ledger.Fault, entries))),
+        faults=_faults(entries),
         latency_ms=_latency(pairs, entries),
         peak_heap_bytes=_measures(entries, "peak_heap_bytes"),
         differences=[_line(difference) for difference in differences],
@@ -120,6 +120,11 @@ def _beyond_patient(
             found.append(Difference("incomplete", text, device_id))
     strangers = {record.dispenser for record in records} - set(ids.values())
     return found + [Difference("unexplained", "no such dispenser", d) for d in sorted(strangers)]
+
+
+def _faults(entries: Sequence[ledger.Entry]) -> dict[str, int]:
+    # one that hit nothing proves nothing
+    return dict(Counter(f.fault for f in ledger.only(ledger.Fault, entries) if f.evidence))
 
 
 def _measures(entries: Sequence[ledger.Entry], measure: str) -> dict[str, int]:

@@ -1,0 +1,1 @@
+"""The dosewire command: flashing, provisioning, and what a bench needs."""

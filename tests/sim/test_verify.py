@@ -105,6 +105,12 @@ def test_a_refusal_needs_its_fault_and_the_fault_its_refusal(tmp_path):
     assert "refused without a cause" in run.report().differences[0]
 
 
+def test_a_fault_that_hit_nothing_does_not_count(tmp_path):
+    run = Run(tmp_path)
+    run.faults = [{"fault": "gateway_killed", "evidence": text} for text in ("", "d1: 3", "d2: 1")]
+    assert run.write().report().faults == {"gateway_killed": 2}
+
+
 @pytest.mark.parametrize("name", ["ledger.jsonl", "store.db", "registry.json", REPORT])
 @pytest.mark.parametrize("how", ["gone", "garbage"])
 def test_a_damaged_run_folder_is_one_clear_error(run, name, how):
