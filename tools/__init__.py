@@ -1,1 +1,1 @@
-"""The dosewire command: flashing, provisioning, and what a bench needs."""
+"""The dosewire command: what field techs and engineers call."""
