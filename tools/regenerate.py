@@ -16,7 +16,8 @@ Check = Annotated[bool, typer.Option("--check", help="Only tell whether it is cu
 
 def _run(mains: Iterable[Callable[[Iterable[str]], int]], check: bool) -> None:
     arguments = ["--check"] if check else []
-    if any([main(arguments) for main in mains]):
+    failed = [main(arguments) for main in mains]  # all of them, so that each is named
+    if any(failed):
         raise typer.Exit(1)
 
 
