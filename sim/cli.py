@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
+import sqlite3
 import sys
 import time
 import traceback
@@ -31,6 +32,9 @@ def demo(
     runs: Runs = Path("runs"),
 ) -> None:
     """Run the whole chain, with faults (--headless) or to look at it until Ctrl-C."""
+    if report is not None and not report.absolute().parent.is_dir():
+        print(f"dosewire sim demo: --report {report}: its folder is not there", file=sys.stderr)
+        raise typer.Exit(2)
     chosen = secrets.randbelow(1 << 32) if seed is None else seed
     folder = runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{chosen}"
     console = Console(highlight=False, soft_wrap=True)
@@ -65,11 +69,17 @@ async def _live(folder: Path, seed: int, console: Console) -> int:
 
 
 async def _headless(folder: Path, seed: int, copy: Path | None, console: Console) -> int:
+    from sim.demo import DemoError
     from sim.demo import demo as scripted
     from sim.report import REPORT
 
     _end_on_signals()
-    report = await scripted(folder, seed, lambda text: console.print(text, markup=False))
+    try:
+        report = await scripted(folder, seed, lambda text: console.print(text, markup=False))
+    except DemoError as error:
+        console.print(f"THE RUN FAILED: {error}\nlook into {folder}/logs", markup=False)
+        _show_what_is_there(folder, console)
+        return 1
     if copy is not None:
         copy.write_bytes((folder / REPORT).read_bytes())
     _show(report, console)
@@ -81,6 +91,16 @@ def _innermost(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _show_what_is_there(folder: Path, console: Console) -> None:
+    """Show how far a run has come that did not come to its end."""
+    from sim.report import compute
+
+    try:
+        _show(compute(folder), console)
+    except (OSError, sqlite3.Error, ValueError) as error:
+        console.print(f"no figures: {error}", markup=False)
 
 
 def _end_on_signals() -> None:

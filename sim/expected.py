@@ -53,7 +53,7 @@ class Expected:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Boot:
-    """One powered stretch of a dispenser: from `start` to `end`, `active` when it began."""
+    """One run of the app: from `start` to `end`; `active` are the inputs that were so then."""
 
     start: int
     end: int
@@ -92,7 +92,7 @@ def boots(entries: Sequence[Entry], dispenser: str) -> list[Boot]:
     """
     stimuli = only(Stimulus, entries, dispenser)
     result = []
-    for start, end in _powered(only(Power, entries, dispenser)):
+    for start, end in _running(only(Power, entries, dispenser)):
         levels = {s.input: s.active for s in stimuli if s.t <= start}
         active = frozenset(name for name, on in levels.items() if on)
         edges = tuple(s for s in stimuli if start < s.t < end)
@@ -100,15 +100,18 @@ def boots(entries: Sequence[Entry], dispenser: str) -> list[Boot]:
     return result
 
 
-def _powered(powers: Iterable[Power]) -> list[tuple[int, int]]:
+def _running(powers: Iterable[Power]) -> list[tuple[int, int]]:
+    # the app runs from power-on or reset until power or a tech takes it away
     spans = []
+    powered = False
     start: int | None = None
     for power in powers:
-        if (power.power == "on") != (start is None):
+        if (power.power == "on") == powered:
             raise LedgerError(f"{power.dispenser}: power {power.power} at {power.t}: impossible")
         if start is not None:
             spans.append((start, power.t))
         start = power.t if power.power in ("on", "reset") else None
+        powered = power.power not in ("off", "cut")
     return spans if start is None else [*spans, (start, _FOREVER)]
 
 

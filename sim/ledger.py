@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 T = TypeVar("T", bound="Entry")
+PowerEvent = Literal["on", "off", "cut", "reset", "prompt"]
 INPUTS = (
     "lid",
     *(f"beam{n}" for n in range(1, 5)),
@@ -45,10 +46,10 @@ class Stimulus(Entry, frozen=True):
 
 
 class Power(Entry, frozen=True):
-    """Power came or went, or the chip was reset (which is both at once)."""
+    """Power came or went; `reset`: both at once; `prompt`: the chip runs no app until a reset."""
 
     dispenser: str
-    power: Literal["on", "off", "cut", "reset"]
+    power: PowerEvent
 
 
 class Tech(Entry, frozen=True):

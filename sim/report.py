@@ -144,8 +144,8 @@ def _latency(pairs: Iterable[Pair], entries: Sequence[ledger.Entry]) -> dict[str
 
 def _calm(entries: Sequence[ledger.Entry]) -> list[tuple[int, int]]:
     phases = ledger.only(ledger.Phase, entries)
-    ends = [phase.t for phase in phases[1:]] + [1 << 63]
-    return [(p.t, end) for p, end in zip(phases, ends, strict=True) if p.phase == "calm"]
+    ends = [*(phase.t for phase in phases[1:]), 1 << 63]
+    return [(p.t, end) for p, end in zip(phases, ends, strict=False) if p.phase == "calm"]
 
 
 def _percentile(values: Sequence[float], percent: int) -> float:

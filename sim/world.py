@@ -13,11 +13,12 @@ from pathlib import Path
 
 from hardware import board as hardware
 from sim.backend import registry
-from sim.board.emulated import EmulatedBoard
+from sim.board.emulated import EmulatedBoard, Exit
+from sim.board.launcher import SOFT_RESET
 from sim.broker import Broker
 from sim.certificates import Credentials, Pki, make_pki
 from sim.child import Child, dosewire, run
-from sim.ledger import Fault, Ledger, Meta, Power, Stimulus, Tech
+from sim.ledger import Fault, Ledger, Meta, Power, PowerEvent, Stimulus, Tech
 from sim.report import LEDGER, REGISTRY, SPOOL, STORE
 
 GATEWAY = "gw-1"
@@ -94,8 +95,14 @@ class Dispenser:
             # an armed cut has struck shortly before the process is seen to end
             struck = [cut.time_ns for cut in self.board.cuts if end.time_ns - 10**9 < cut.time_ns]
             t = min([end.time_ns, *struck])
-            cut_off = end.cause == "power cut"
-            self._ledger.append(Power(t, self.name, "cut" if cut_off else "reset"))
+            self._ledger.append(Power(t, self.name, _power(end)))
+
+
+def _power(end: Exit) -> PowerEvent:
+    if end.cause == "power cut":
+        return "cut"
+    # a soft reset into the raw prompt does not run main.py
+    return "prompt" if end.code == SOFT_RESET + 1 else "reset"
 
 
 class World:

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from protocol import schema
 from sim.cli import app
+from sim.demo import DemoError
 from sim.report import REPORT, compute
 from sim.world import WorldError
 from tests.sim.runs import Run
@@ -63,6 +64,27 @@ def test_a_run_that_fails_is_1_and_says_why(invoke):
     done = invoke(ExceptionGroup("tasks", [WorldError("d1: crash: see [console.log]")]))
     assert done.exit_code == 1
     assert "d1: crash: see [console.log]" in done.output
+
+
+def test_a_run_that_does_not_come_to_its_end_shows_what_is_missing(tmp_path, monkeypatch):
+    async def scripted(folder, seed, say):
+        folder.mkdir(parents=True)
+        run = Run(folder)
+        del run.d1.rows[run.find("response")]
+        run.write()
+        raise DemoError("waited 40 s for the backend")
+
+    monkeypatch.setattr("sim.demo.demo", scripted)
+    done = CliRunner().invoke(app, ["demo", "--headless", "--runs", str(tmp_path / "runs")])
+    assert done.exit_code == 1
+    assert "waited 40 s for the backend" in done.output
+    assert "RESPONSE button 3" in done.output
+
+
+def test_a_report_that_cannot_be_written_is_told_before_the_run(invoke, folder, tmp_path):
+    done = invoke(folder, "--report", str(tmp_path / "none" / "report.json"))
+    assert done.exit_code == 2
+    assert "--report" in done.output
 
 
 def test_ctrl_c_is_130(invoke):

@@ -21,7 +21,7 @@ def table(*events):
 def records(*events):
     entries = [Power(t=0, dispenser="d1", power="on")]
     for ms, what, *active in events:
-        if what in ("on", "off", "cut", "reset"):
+        if what in ("on", "off", "cut", "reset", "prompt"):
             entries.append(Power(t=ms * MS, dispenser="d1", power=what))
         else:
             entries.append(Stimulus(t=ms * MS, dispenser="d1", input=what, active=active[0]))
@@ -152,7 +152,7 @@ def test_long_before_a_cut_is_decided():
 
 
 def test_while_booting_is_undecided():
-    assert table((2_000, "lid", True)) == [("lid_opened", 2_000, "boot")]
+    assert table((1_900, "lid", True)) == [("lid_opened", 1_900, "boot")]
 
 
 def test_a_reset_ends_one_boot_and_begins_the_next():
@@ -160,6 +160,18 @@ def test_a_reset_ends_one_boot_and_begins_the_next():
     assert found == [
         ("lid_opened", 10_000), ("state", 1, 12_000), ("lid_closed", 16_000, UNKNOWN)
     ]  # fmt: skip
+
+
+def test_nothing_is_recorded_while_a_tech_has_the_prompt():
+    found = table(
+        (10_000, "lid", True), (12_000, "prompt"), (12_500, "prompt"), (13_000, "button1", True),
+        (13_500, "button1", False), (15_000, "reset"), (19_000, "lid", False),
+    )  # fmt: skip
+    assert found == [
+        ("lid_opened", 10_000),
+        ("state", 1, 15_000),
+        ("lid_closed", 19_000, UNKNOWN),
+    ]
 
 
 @st.composite
@@ -197,7 +209,9 @@ def test_any_history_obeys_the_rules(events):
         assert not [r for r in found if off <= r.t < on]
 
 
-@pytest.mark.parametrize("impossible", [["on"], ["cut", "cut"], ["cut", "reset"], ["cut", "off"]])
+@pytest.mark.parametrize(
+    "impossible", [["on"], ["cut", "cut"], ["cut", "reset"], ["cut", "off"], ["cut", "prompt"]]
+)
 def test_impossible_power_is_named(impossible):
     with pytest.raises(LedgerError, match="d1: power"):
         records(*((n * 1000, what) for n, what in enumerate(impossible, 1)))

@@ -27,7 +27,10 @@ ENTRIES = st.one_of(
         Stimulus, t=TIMES, dispenser=NAMES, input=st.sampled_from(INPUTS), active=st.booleans()
     ),
     st.builds(
-        Power, t=TIMES, dispenser=NAMES, power=st.sampled_from(["on", "off", "cut", "reset"])
+        Power,
+        t=TIMES,
+        dispenser=NAMES,
+        power=st.sampled_from(["on", "off", "cut", "reset", "prompt"]),
     ),
     st.builds(Tech, t=TIMES, dispenser=NAMES, tech=NAMES),
     st.builds(Fault, t=TIMES, fault=NAMES, evidence=NAMES, seq=st.integers(-1, 9)),
