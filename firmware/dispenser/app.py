@@ -62,6 +62,7 @@ class Dispenser:
         self._guard.hold()
         self._supply(0)
         if self._recorder and self._journal.open():
+            self._recorder.announce()
             uptime = self._clock.uptime()[0]
             self._recorder.housekeeping(wire.MAINTENANCE, (uptime,), wire.MODE_TECHNICIAN)
 

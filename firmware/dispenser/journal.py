@@ -270,7 +270,7 @@ class Journal:
 
     def _judge(self, base, tail):
         scans = (base, tail)
-        self.quiet = tail.quiet if tail.holds() else base.quiet
+        self.quiet = tail.quiet + (0 if tail.patient else base.quiet)
         if not self.epoch:
             self.epoch = tail.epoch or base.epoch or 0
         known = [scan for scan in scans if scan.epoch == self.epoch or scan.proven]

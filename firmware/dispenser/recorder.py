@@ -5,7 +5,7 @@ from micropython import const
 from dispenser import wire
 from dispenser.limiter import Limiter
 
-_QUIET_BOOTS = const(3)  # from here on this may be a crash loop: STATE waits like BOOT
+_QUIET_BOOTS = const(3)  # from here on this may be a crash loop: all but the patient's waits
 
 
 class Recorder:
@@ -21,22 +21,19 @@ class Recorder:
         self._looping = journal.quiet >= _QUIET_BOOTS
         self._limiter = Limiter()
         self._silent = True
-        self._state = None
+        self._waiting = []  # [type, values, tick, mode] that come with BOOT
 
     def patient(self, kind, values, tick):
         self.announce()
         self._append(kind, values, tick, wire.MODE_PATIENT)
 
     def state(self, values, tick):
-        self._state = (values, tick)
-        if not self._looping:
-            self.announce()
+        self._offer(wire.STATE, values, tick, wire.MODE_PATIENT)
 
     def housekeeping(self, kind, values, mode=wire.MODE_PATIENT):
-        self.announce()
         self.report_suppressed()
         if self._limiter.allows(kind, self._clock.uptime()[0]):
-            self._append(kind, values, self._clock.ticks(), mode)
+            self._offer(kind, values, self._clock.ticks(), mode)
 
     def report_suppressed(self):
         # tells what an hour's limit has kept out, once that hour is over
@@ -44,16 +41,21 @@ class Recorder:
             self._append(wire.SUPPRESSED, (kind, count), self._clock.ticks(), wire.MODE_PATIENT)
 
     def announce(self):
-        # writes BOOT and STATE unless they are written
+        # writes BOOT, and what waits for it, unless they are written
         if self._silent:
             cause, skipped, version = self._reset
             values = (cause, skipped) + version
             self._append(wire.BOOT, values, self._clock.started, wire.MODE_PATIENT)
             self._silent = False
             self._announced()
-        if self._state:
-            (values, tick), self._state = self._state, None
-            self._append(wire.STATE, values, tick, wire.MODE_PATIENT)
+        while self._waiting:
+            self._append(*self._waiting.pop(0))
+
+    def _offer(self, kind, values, tick, mode):
+        self._waiting = [entry for entry in self._waiting if entry[0] != kind]
+        self._waiting.append((kind, values, tick, mode))
+        if not (self._looping and self._silent):
+            self.announce()
 
     def _append(self, kind, values, tick, mode):
         data = wire.pack(wire.DATA[kind], *values)

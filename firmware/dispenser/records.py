@@ -46,6 +46,7 @@ class Scan:
         self.tag = None
         self.boot = 0
         self.quiet = 0  # BOOT records after the last one about the patient
+        self.patient = False
         self.proven = False  # at least one tag verified
         self.gaps = []  # (first, last, cause)
         if self.size > HEADER:
@@ -95,5 +96,6 @@ class Scan:
             self.quiet += 1
         elif kind >= _PATIENT:
             self.quiet = 0
+            self.patient = True
         elif kind == wire.GAP:
             self.gaps.append(tuple(wire.unpack(wire.DATA[kind], raw, _DATA_AT)[0]))

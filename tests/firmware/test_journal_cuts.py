@@ -1,4 +1,4 @@
-"""The journal through a power cut at every flash and EEPROM operation, judged by the host's chain."""
+"""The journal through a power cut at every flash and EEPROM operation; the host's chain judges."""
 
 import json
 from collections.abc import Iterator

@@ -336,6 +336,23 @@ def check_boot_comes_with_the_first_record():
     assert announced == [1]
 
 
+TIME_SET = (5, 250, 5, 250, 0, 90000000, 400, 20, 1)
+
+
+def check_a_crash_loop_writes_nothing_until_the_patient_comes():
+    log = Log(quiet=3)
+    recorder, _ = make_recorder(log, Ticks())
+    recorder.state((0, 1), 0)
+    for _ in range(5):
+        recorder.housekeeping(wire.TIME_SET, TIME_SET)
+    assert log.kinds == []
+    recorder.patient(wire.LID_OPENED, (0,), 0)
+    waited = [(wire.STATE, [0, 1]), (wire.TIME_SET, list(TIME_SET))]
+    assert log.kinds == [BOOT] + waited + [(wire.LID_OPENED, [0])]
+    recorder.housekeeping(wire.TIME_SET, TIME_SET)
+    assert log.kinds[-1] == waited[1]
+
+
 def check_state_is_told_at_once_but_not_in_a_crash_loop():
     log = Log(quiet=2)
     make_recorder(log, Ticks())[0].state((0, 1), 0)
@@ -406,7 +423,7 @@ class Flag:
 
 
 def check_latch_takes_edges_without_allocating():
-    ticks, pin, flag = Ticks(PERIOD - 50), Pin(), Flag()
+    pin, flag = Pin(), Flag()
     now = [0]
     latch = Latch(pin, 1, flag, lambda: now[0])
     handler = pin.handler

@@ -1,6 +1,6 @@
 # Flips every byte of the journal's last files in turn, starts, writes two records, starts again.
-# One JSON line a flip. Arguments: folder; "plain", "doubled" (as a cut between the files leaves it)
-# or "older" (the key of the active segment is gone); and to flip only every so many bytes
+# One JSON line a flip. Arguments: folder; "plain", "doubled" (as a cut between the files leaves
+# it) or "older" (the key of the active segment is gone); and to flip only every so many bytes
 import json
 import os
 import struct
@@ -110,7 +110,9 @@ def main():
     cells = prepare(sys.argv[2])
     journal, _ = start(cells)
     files = tree()
-    print(json.dumps({"held": dump(journal, FROM), "files": {n: ends(c) for n, c in files.items()}}))
+    print(
+        json.dumps({"held": dump(journal, FROM), "files": {n: ends(c) for n, c in files.items()}})
+    )
     for name in FILES:
         for at in range(0, len(files[name]), int(sys.argv[3])):
             flip(files, bytearray(cells), name, at)

@@ -1,6 +1,6 @@
 # Plays scenarios of edges into Inputs with a clock of its own. In: JSON list of {"start": [active
-# inputs], "edges": [[ms, input, active]], "late": ms between looks or 0}. Out: JSON list of lists of
-# [type, values, ms]; ticks wrap in the middle of every scenario.
+# inputs], "edges": [[ms, input, active]], "late": ms between looks or 0}. Out: JSON list of lists
+# of [type, values, ms]; ticks wrap in the middle of every scenario.
 import json
 import sys
 
