@@ -11,15 +11,17 @@ import pytest
 from hardware import board, pinmap
 from tests.support.micropython import FIRMWARE
 
-CHECKS = Path(__file__).parent / "device" / "mp_checks.py"
+DEVICE = Path(__file__).parent / "device"
 FILES = sorted(FIRMWARE.rglob("*.py"))
 # Absent on the RP2040 (or not in every build of it): ports/rp2 of MicroPython
 ABSENT = {"hmac", "ssl", "network", "socket", "logging", "datetime", "base64", "ffi", "termios"}
 
 
-def test_checks(interpreter: Any) -> None:
-    names = re.findall(r"^def (check_\w+)", CHECKS.read_text(encoding="utf-8"), re.MULTILINE)
-    assert interpreter.run("mp_checks.py").split() == sorted(names)
+@pytest.mark.parametrize("script", ["mp_check_parts.py", "mp_check_time.py"])
+def test_checks(interpreter: Any, script: str) -> None:
+    text = (DEVICE / script).read_text(encoding="utf-8")
+    names = re.findall(r"^def (check_\w+)", text, re.MULTILINE)
+    assert interpreter.run(script).split() == sorted(names)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(FIRMWARE)))
