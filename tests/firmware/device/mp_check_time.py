@@ -1,4 +1,4 @@
-# Clock, RTC and timekeeper by themselves. Runs every check_* and prints its name; an assert ends it.
+# Clock, RTC and timekeeper. Runs every check_* and prints its name; an assert ends it.
 import asyncio
 
 from dispenser import wire
