@@ -10,7 +10,8 @@ import msgspec
 
 from protocol.topics import valid_gateway
 
-Seconds = Annotated[float, msgspec.Meta(gt=0)]
+PICO = "2e8a:0005"
+"""USB vendor:product of a Raspberry Pi Pico that runs MicroPython."""
 
 
 class ConfigError(ValueError):
@@ -21,38 +22,92 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of the file; keys it does not know are mistakes."""
 
 
+def _says(text: str, **limits: Any) -> msgspec.Meta:
+    # what the reference page and `config --explain` tell of a key
+    return msgspec.Meta(description=text, **limits)
+
+
 class Identity(_Table, frozen=True):
     """`[gateway]`: who this gateway is and where it keeps its data."""
 
-    id: Annotated[str, msgspec.Meta(min_length=1)]
-    data: Annotated[str, msgspec.Meta(min_length=1)]
+    id: Annotated[
+        str, _says("Common name of the certificate: 1 to 32 of a-z, 0-9 and -.", min_length=1)
+    ]
+    data: Annotated[
+        str,
+        _says("Folder of spool, status socket and time floor; made if missing.", min_length=1),
+    ]
 
 
 class Port(_Table, frozen=True):
-    """`[[dispenser]]`: a serial port; may be a symbolic link that comes and goes."""
+    """`[[dispenser]]`: a serial port that is always served, one table for each."""
 
-    port: Annotated[str, msgspec.Meta(min_length=1)]
+    port: Annotated[
+        str, _says("Absolute path, may be a symbolic link that comes and goes.", min_length=1)
+    ]
+
+
+class Discovery(_Table, frozen=True):
+    """`[discovery]`: dispensers found by themselves on USB."""
+
+    usb: (
+        Annotated[
+            list[Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{4}:[0-9a-f]{4}$")]],
+            _says(
+                "Vendor:product of what is opened, nothing else ever is; [] = none. "
+                'Without the key: ["2e8a:0005"], or none if there is a [[dispenser]].'
+            ),
+        ]
+        | None
+    ) = None
+    prompt_after: Annotated[
+        float,
+        _says(
+            "Seconds a dispenser may stand at its prompt, its port held by nobody, before it "
+            "is told to start its firmware.",
+            ge=1,
+        ),
+    ] = 60
 
 
 class Uplink(_Table, frozen=True):
-    """`[uplink]`: broker, credentials (PEM files) and patience; times in seconds."""
+    """`[uplink]`: broker, credentials and patience."""
 
-    host: Annotated[str, msgspec.Meta(min_length=1)]
-    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
-    ca: str
-    cert: str
-    key: str
-    keepalive: Annotated[int, msgspec.Meta(ge=5, le=65535)] = 1200
-    confirm_timeout: Seconds = 300
-    retry_min: Seconds = 1
-    retry_max: Seconds = 60
+    host: Annotated[str, _says("Name or address of the MQTT 5 broker.", min_length=1)]
+    port: Annotated[int, _says("TCP port, usually 8883; always mutual TLS.", ge=1, le=65535)]
+    ca: Annotated[str, _says("PEM file: authorities that may vouch for the broker.")]
+    cert: Annotated[str, _says("PEM file: this gateway's certificate.")]
+    key: Annotated[str, _says("PEM file: its private key, without pass phrase.")]
+    keepalive: Annotated[
+        int, _says("Seconds of silence until the connection is tried.", ge=5, le=65535)
+    ] = 1200
+    confirm_timeout: Annotated[
+        float, _says("Seconds until what the backend has not confirmed is asked for.", gt=0)
+    ] = 300
+    retry_min: Annotated[
+        float, _says("Seconds: ceiling of the first delay between tries, doubling.", gt=0)
+    ] = 1
+    retry_max: Annotated[float, _says("Seconds: ceiling of any delay between tries.", gt=0)] = 60
 
 
 class Time(_Table, frozen=True):
-    """`[time]`: whether to trust the host's clock though the kernel does not vouch for it."""
+    """`[time]`: when the host's clock is good enough for dispensers."""
 
-    trust_clock: bool = False
-    uncertainty_ms: Annotated[int, msgspec.Meta(ge=1, le=86_400_000)] = 1000
+    trust_clock: Annotated[
+        bool, _says("Trust the clock though the kernel does not call it synchronised.")
+    ] = False
+    uncertainty_ms: Annotated[
+        int, _says("Milliseconds the clock may be wrong, if trusted.", ge=1, le=86_400_000)
+    ] = 1000
+
+
+class Metrics(_Table, frozen=True):
+    """`[metrics]`: figures for Prometheus over HTTP; off without this table."""
+
+    port: Annotated[int, _says("TCP port to listen on.", ge=1, le=65535)]
+    address: Annotated[
+        str, _says("Address to listen on; anything but loopback is seen by the network.")
+    ] = "127.0.0.1"
 
 
 class Config(_Table, frozen=True):
@@ -61,7 +116,16 @@ class Config(_Table, frozen=True):
     gateway: Identity
     uplink: Uplink
     dispenser: list[Port] = []
+    discovery: Discovery = Discovery()
     time: Time = Time()
+    metrics: Metrics | None = None
+
+    @property
+    def usb(self) -> frozenset[str]:
+        """Vendor:product ids of the USB serial ports that are opened."""
+        if self.discovery.usb is not None:
+            return frozenset(self.discovery.usb)
+        return frozenset() if self.dispenser else frozenset({PICO})
 
     @property
     def spool(self) -> Path:
@@ -147,9 +211,9 @@ def _check_names(path: Path, config: Config) -> None:
         raise _mistake(
             path, "gateway.id", f"{config.gateway.id!r} must be 1 to 32 of a-z, 0-9 and -"
         )
-    if not config.dispenser:
+    if not config.dispenser and not config.usb:
         raise _mistake(
-            path, "dispenser", 'needs at least one [[dispenser]] with port = "/dev/..."'
+            path, "discovery.usb", "must not be empty without a [[dispenser]]: nothing to read"
         )
     ports = [entry.port for entry in config.dispenser]
     for i, port in enumerate(ports):
