@@ -77,6 +77,11 @@ class Database:
         self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
         self._thread.start()
 
+    @property
+    def trouble(self) -> str:
+        """Name of the counter of what ails it, "" when the last transaction happened."""
+        return self._trouble[0] if self._trouble else ""
+
     async def run(self, call: Callable[[Connection], T], writes: bool = True) -> T:
         """Run a job inside a transaction and return its result after COMMIT.
 

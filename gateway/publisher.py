@@ -89,6 +89,12 @@ class Publisher:
         self._online = False
         self._unacked: dict[int, _Sent] = {}
         self._pause = Pause(settings.retry_min, settings.retry_max)
+        self.beat: Callable[[], None] = lambda: None
+
+    @property
+    def paused(self) -> bool:
+        """Tell whether the backend is away or the broker unwilling."""
+        return self._pause.until is not None
 
     # ---- what happens elsewhere -------------------------------------------------------------
 
@@ -163,6 +169,7 @@ class Publisher:
         self._devices = devices
         await self._again_until_done(self._load)
         while True:
+            self.beat()
             while self._inbox:
                 await self._again_until_done(self._inbox[0])
                 self._inbox.popleft()
@@ -176,6 +183,7 @@ class Publisher:
 
     async def _again_until_done(self, act: Callable[[], Awaitable[None]]) -> None:
         while True:
+            self.beat()
             try:
                 await act()
             except SpoolError:

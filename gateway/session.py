@@ -75,6 +75,16 @@ class Session:
         """Id of the dispenser last greeted, "" before that."""
         return self.hello.device_id.hex() if self.hello else ""
 
+    @property
+    def ills(self) -> str:
+        """Why the dispenser last greeted cannot do all its work, "" if it can."""
+        return self._ills or ""
+
+    @property
+    def read_to(self) -> int:
+        """Seq that is read next."""
+        return self._reading.next
+
     # ---- what happens -----------------------------------------------------------------------
 
     def opened(self, now: float) -> list[Action]:

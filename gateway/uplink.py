@@ -28,6 +28,7 @@ _CONNACK_WITHIN = 30.0
 _DEAD_AFTER_MS = 60_000
 _FAILED = 0x80
 _GOODBYE = 0.2
+_BEAT_EVERY = 10.0
 _ONLINE = json.dumps({"online": True}).encode()
 _OFFLINE = json.dumps({"online": False}).encode()
 
@@ -67,11 +68,23 @@ class Uplink:
         self._number = 0
         self._tries = 0
         self._trouble = ""
+        self.beat: Callable[[], None] = lambda: None
+
+    @property
+    def connected(self) -> bool:
+        """Tell whether publishing is possible."""
+        return self._up
+
+    @property
+    def trouble(self) -> str:
+        """Why the last connection failed or ended, "" when all is well."""
+        return self._trouble
 
     async def run(self, listener: Listener) -> None:
         """Connect, and again whenever the connection ends; never ends by itself."""
         self._listener = listener
         while True:
+            self.beat()
             reason = await self._connect_once()
             self._counters.add("connects_failed")
             ceiling = min(self._settings.retry_max, self._settings.retry_min * 2.0**self._tries)
@@ -124,7 +137,10 @@ class Uplink:
             await asyncio.wait({self._ended}, timeout=_CONNACK_WITHIN)
             if not self._up and not self._ended.done():
                 return f"no answer from the broker within {_CONNACK_WITHIN:.0f} s"
-            return await self._ended
+            while not self._ended.done():
+                self.beat()
+                await asyncio.wait({self._ended}, timeout=_BEAT_EVERY)
+            return self._ended.result()
         finally:
             self._drop(client)
 
