@@ -1,4 +1,5 @@
-"""Makes `firmware/dispenser/wire.py` from the schema: positional tuples and a table of layouts.
+"""Makes the device's codec from the schema: `wire.py`, positional tuples and a table of layouts,
+and `codes.py`, the numbers of what records tell (apart, so that the codec stays small).
 
 A layout is a struct format, or a tuple of parts: a struct format, `(format,)` for a u8-counted
 array, 1 for u8-prefixed bytes, 0 for all the rest. What does not fit these parts is refused.
@@ -16,6 +17,8 @@ from protocol import schema
 
 Part = str | int | tuple[str]
 TARGET = Path(__file__).parent.parent / "firmware" / "dispenser" / "wire.py"
+CODES = TARGET.with_name("codes.py")
+_HEAD = "# Generated from protocol/schema by protocol/codegen.py: do not edit."
 _INTEGERS = {">B", ">H", ">L"}
 _PREFIXED = 1
 _REST = 0
@@ -208,7 +211,7 @@ def _count(form):
 def generate() -> str:
     """Return the text of the device's codec."""
     lines = [
-        "# Generated from protocol/schema by protocol/codegen.py: do not edit.",
+        _HEAD,
         "import struct",
         "",
         "from micropython import const",
@@ -234,6 +237,14 @@ def generate() -> str:
     return "\n".join(lines) + _ENGINE
 
 
+def generate_codes() -> str:
+    """Return the text of the device's numbers of what records tell."""
+    lines = [_HEAD, "from micropython import const"]
+    for prefix, enum in _RECORD_ENUMS:
+        lines += ["", *_constants(prefix, enum)]
+    return "\n".join(lines) + "\n"
+
+
 _ENUMS: list[tuple[str, type[EnumBase]]] = [
     ("", schema.RecordType),
     ("QUALITY_", schema.Quality),
@@ -246,6 +257,19 @@ _ENUMS: list[tuple[str, type[EnumBase]]] = [
     ("ERROR_", schema.ErrorCode),
     ("MESSAGE_", schema.MessageType),
 ]
+_RECORD_ENUMS: list[tuple[str, type[EnumBase]]] = [
+    ("POWER_", schema.PowerSource),
+    ("REFUSED_", schema.RefusedReason),
+    ("RELEASE_", schema.ReleaseAction),
+    ("FAULT_", schema.FaultKind),
+    ("TAMPER_", schema.TamperKind),
+    ("RELATION_", schema.Relation),
+    ("TRIGGER_", schema.Trigger),
+    ("EXPIRY_", schema.ExpiryReason),
+    ("REMINDER_", schema.ReminderStep),
+    ("REFILL_", schema.RefillAction),
+    ("REFILL_BY_", schema.RefillCause),
+]
 _TABLES: list[tuple[str, Mapping[Any, type[DataclassMixin]]]] = [
     ("DATA", schema.RECORD_DATA),
     ("RX", schema.TO_DEVICE),
@@ -255,14 +279,15 @@ _TABLES: list[tuple[str, Mapping[Any, type[DataclassMixin]]]] = [
 
 def main(arguments: Iterable[str]) -> int:
     """Write the device's codec; with `--check` only tell whether it is current."""
-    text = generate()
+    texts = {TARGET: generate(), CODES: generate_codes()}
+    stale = [path for path, text in texts.items() if not path.exists() or path.read_text() != text]
     if "--check" not in arguments:
-        TARGET.write_text(text)
+        for path in stale:
+            path.write_text(texts[path])
         return 0
-    if TARGET.read_text() == text:
-        return 0
-    print(f"{TARGET.name} is stale: run `make generate`", file=sys.stderr)
-    return 1
+    for path in stale:
+        print(f"{path.name} is stale: run `make generate`", file=sys.stderr)
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

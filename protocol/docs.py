@@ -110,7 +110,7 @@ def _example_record() -> tuple[bytes, bytes]:
         time=90_000_000,
         stamp=schema.Quality.synced << 14 | 250,
         type=schema.RecordType.dose,
-        data=wire.build(schema.Dose(settings=7, compartment=2)),
+        data=wire.build(schema.Dose(7, 2, window=1, relation=schema.Relation.in_window)),
         tag=bytes(8),
     )
     previous = bytes.fromhex("a1a2a3a4a5a6a7a8")
@@ -123,7 +123,7 @@ def _examples() -> Iterator[str]:
     yield "Secret K = `00 01 … 1f`, device id `00112233445566ff`, epoch `01020304`, previous tag"
     yield f"`{previous.hex()}`: a dose from compartment 2, settings 7, seq 1, is the record\n"
     yield f"    {raw[:14].hex(' ')}   head: seq, boot, time, stamp, type, length"
-    yield f"    {raw[14:-8].hex(' ')}   data: settings, compartment"
+    yield f"    {raw[14:-8].hex(' ')}   data: settings, compartment, window, relation"
     yield f"    {raw[-8:].hex(' ')}   tag\n"
     body = wire.build(schema.Events(0x01020304, previous, 1, raw))
     yield f"and travels as this EVENTS body, on the serial line and in MQTT:\n\n    {body.hex()}\n"

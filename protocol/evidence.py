@@ -40,23 +40,30 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         "Taking adherence",
-        ("Dose.compartment", "DoseEnd.dwell", *_WHEN),
+        ("Dose.compartment", "DoseEnd.dwell", "DoseEnd.breaks", *_WHEN),
         "accesses by expected accesses, capped a day and uncapped; one access = one compartment "
         "within one opening",
     ),
     Figure(
         "Correct dosing",
-        ("Dose.compartment", "Dose.settings", *_WHEN),
+        ("Dose.compartment", "Dose.window", "Dose.relation", "Dose.settings", *_WHEN),
         "days on which every due compartment was reached as often as due, and none in excess",
     ),
     Figure(
         "Timing adherence",
-        ("Dose.compartment", "SettingsApplied.version", "TimeSet.uncertainty", *_WHEN),
-        "accesses inside their window as the settings in force drew it",
+        (
+            "Dose.window",
+            "Dose.relation",
+            "SettingsApplied.version",
+            "TimeSet.uncertainty",
+            *_WHEN,
+        ),
+        "accesses inside their window as the settings in force drew it; the dispenser's own word "
+        "is checked against the record's time once that is placed",
     ),
     Figure(
         "Openings and their length",
-        ("LidOpened.settings", "LidClosed.duration", *_WHEN),
+        ("LidOpened.settings", "LidClosed.duration", "LidClosed.compartments", *_WHEN),
         "opened and closed are records of their own; unknown duration stays unknown",
     ),
     Figure(
@@ -78,6 +85,11 @@ FIGURES: tuple[Figure, ...] = (
         "Unprompted responses",
         ("Response.prompt", "Response.question", "Response.button"),
         "prompt 0: belongs to no question, never assigned by guess",
+    ),
+    Figure(
+        "Corrected responses",
+        ("Response.corrects", "Response.button", *_WHEN),
+        "the later of the two counts; both stay on record",
     ),
     Figure(
         "Response rate and unanswered prompts",

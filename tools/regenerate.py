@@ -23,7 +23,7 @@ def _run(mains: Iterable[Callable[[Iterable[str]], int]], check: bool) -> None:
 
 @app.command()
 def wire(check: Check = False) -> None:
-    """The dispenser's codec, firmware/dispenser/wire.py."""
+    """The dispenser's codec, firmware/dispenser/wire.py and codes.py."""
     _run([codegen.main], check)
 
 

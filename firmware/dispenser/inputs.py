@@ -69,6 +69,7 @@ class Inputs:
         self._emit = emit
         self._lit = False
         self._began = [None] * len(latches)  # uptime at which an active input began
+        self._reached = 0  # compartments in this opening
         self._settled = []  # (tick, input, active), not yet told
 
     def start(self):
@@ -186,6 +187,7 @@ class Inputs:
             if bounce.level:
                 mask |= 1 << index
                 self._began[index] = _UNKNOWN
+        self._reached = mask >> _BEAMS[0] & 15
         if mask:
             self._emit(wire.STATE, (_SETTINGS, mask), self._boot)
 
@@ -195,7 +197,7 @@ class Inputs:
         elif index in _BEAMS:
             self._beam(tick, index, active)
         elif index in _BUTTONS and active:
-            self._emit(wire.RESPONSE, (_SETTINGS, index - _BUTTONS[0], 0, 0), tick)
+            self._emit(wire.RESPONSE, (_SETTINGS, index - _BUTTONS[0], 0, 0, 0), tick)
 
     def _lid(self, tick, active):
         if active:
@@ -204,7 +206,9 @@ class Inputs:
             return
         for index in _BEAMS:
             self._beam(tick, index, False)
-        self._emit(wire.LID_CLOSED, (_SETTINGS, self._duration(LID, tick)), tick)
+        duration, reached = self._duration(LID, tick), self._reached
+        self._reached = 0
+        self._emit(wire.LID_CLOSED, (_SETTINGS, duration, reached), tick)
 
     def _beam(self, tick, index, active):
         # beams count only while the lid is open
@@ -212,10 +216,11 @@ class Inputs:
             return
         if active:
             self._began[index] = self._uptime(tick)
-            self._emit(wire.DOSE, (_SETTINGS, index), tick)
+            self._reached |= 1 << index - 1
+            self._emit(wire.DOSE, (_SETTINGS, index, 0, 0), tick)
         else:
             duration = self._duration(index, tick)
-            self._emit(wire.DOSE_END, (_SETTINGS, index, duration), tick)
+            self._emit(wire.DOSE_END, (_SETTINGS, index, duration, 1), tick)
 
     def _duration(self, index, tick):
         # ms since it began, which ends with this

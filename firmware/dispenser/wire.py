@@ -94,10 +94,10 @@ DATA = {
     6: ">L",  # uptime
     7: ">BH",  # type, count
     32: ">H",  # settings
-    33: ">HL",  # settings, duration
-    34: ">HB",  # settings, compartment
-    35: ">HBL",  # settings, compartment, dwell
-    36: ">HBBL",  # settings, button, question, prompt
+    33: ">HLB",  # settings, duration, compartments
+    34: ">HBBB",  # settings, compartment, window, relation
+    35: ">HBLB",  # settings, compartment, dwell, breaks
+    36: ">HBBLB",  # settings, button, question, prompt, corrects
     8: ">LLHHBBLH",  # uptime, free, held, battery, source, temperature, clock_age, worst_gap
     9: ">BH",  # source, battery
     10: ">HHL",  # version, previous, counter

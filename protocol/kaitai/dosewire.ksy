@@ -356,6 +356,9 @@ types:
       - id: duration
         type: u4
         doc: ms open, 0xffffffff if opened before this boot
+      - id: compartments
+        type: u1
+        doc: bit 0 to 3, compartments reached in this opening
 
   dose:
     seq:
@@ -364,6 +367,12 @@ types:
       - id: compartment
         type: u1
         doc: 1 to 4
+      - id: window
+        type: u1
+        doc: dose window it is compared with, 0 if none
+      - id: relation
+        type: u1
+        enum: relation
 
   dose_end:
     seq:
@@ -374,7 +383,10 @@ types:
         doc: 1 to 4
       - id: dwell
         type: u4
-        doc: ms broken, 0xffffffff if broken before this boot
+        doc: ms from the first break to the last end, 0xffffffff if broken before this boot
+      - id: breaks
+        type: u1
+        doc: raw breaks merged into this access, 255 if so many or more
 
   response:
     seq:
@@ -389,6 +401,9 @@ types:
       - id: prompt
         type: u4
         doc: 0 if unprompted
+      - id: corrects
+        type: u1
+        doc: 1 if it replaces the response just before it
 
   prompt_shown:
     seq:
@@ -889,6 +904,12 @@ enums:
     1: opened_case
     2: beam_without_lid
     3: prompt_taken
+  relation:
+    0: none
+    1: in_window
+    2: out_of_window
+    3: wrong_compartment
+    4: excess
   trigger:
     1: after_dose
     2: set_time

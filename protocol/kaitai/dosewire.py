@@ -1,5 +1,5 @@
-# SHA-256 of dosewire.ksy: 1bfe18e29905e33d2c4a30e0c6c820bf5e53e39d4f5af7bfd3b827aa1e6f1a4b
-# SHA-256 of what follows: ca3fd27d5443db8e7f5942bf62607d375832fd1160214c0b4cb1108b9a8bcc3a
+# SHA-256 of dosewire.ksy: b0b65b4994960704801556db83b4d391233293cf39dcb499710d63878822c56f
+# SHA-256 of what follows: 0ed788e18243981601f6f9f87928d119682dcb4a823da3c2a1803b080fc44bd8
 # This is a generated file! Please edit source .ksy file and use kaitai-struct-compiler to rebuild
 # type: ignore
 
@@ -129,6 +129,13 @@ class Dosewire(KaitaiStruct):
         malformed = 3
         unsupported = 4
         rule = 5
+
+    class Relation(IntEnum):
+        none = 0
+        in_window = 1
+        out_of_window = 2
+        wrong_compartment = 3
+        excess = 4
 
     class ReleaseAction(IntEnum):
         received = 1
@@ -374,6 +381,8 @@ class Dosewire(KaitaiStruct):
         def _read(self):
             self.settings = self._io.read_u2be()
             self.compartment = self._io.read_u1()
+            self.window = self._io.read_u1()
+            self.relation = KaitaiStream.resolve_enum(Dosewire.Relation, self._io.read_u1())
 
 
         def _fetch_instances(self):
@@ -391,6 +400,7 @@ class Dosewire(KaitaiStruct):
             self.settings = self._io.read_u2be()
             self.compartment = self._io.read_u1()
             self.dwell = self._io.read_u4be()
+            self.breaks = self._io.read_u1()
 
 
         def _fetch_instances(self):
@@ -615,6 +625,7 @@ class Dosewire(KaitaiStruct):
         def _read(self):
             self.settings = self._io.read_u2be()
             self.duration = self._io.read_u4be()
+            self.compartments = self._io.read_u1()
 
 
         def _fetch_instances(self):
@@ -1190,6 +1201,7 @@ class Dosewire(KaitaiStruct):
             self.button = self._io.read_u1()
             self.question = self._io.read_u1()
             self.prompt = self._io.read_u4be()
+            self.corrects = self._io.read_u1()
 
 
         def _fetch_instances(self):

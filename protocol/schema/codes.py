@@ -125,6 +125,16 @@ class TamperKind(EnumBase):
     prompt_taken = 3  # a REPL session wrote to the file system
 
 
+class Relation(EnumBase):
+    """What a dose has to do with the dose windows."""
+
+    none = 0  # no window to compare with, or no time of day known
+    in_window = 1
+    out_of_window = 2
+    wrong_compartment = 3  # a window is open, but not for this compartment
+    excess = 4  # this window had its dose already
+
+
 class Trigger(EnumBase):
     """Why a question was lit."""
 

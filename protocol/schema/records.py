@@ -17,6 +17,7 @@ from protocol.schema.codes import (
     RefillAction,
     RefillCause,
     RefusedReason,
+    Relation,
     ReleaseAction,
     ReminderStep,
     ResetCause,
@@ -108,6 +109,7 @@ class LidClosed(DataclassMixin):
 
     settings: int = csfield(Int16ub, "version of the settings in force")
     duration: int = csfield(Int32ub, "ms open; 0xFFFFFFFF: opened before this boot")
+    compartments: int = csfield(Int8ub, "bit 0 to 3: compartments reached in this opening")
 
 
 @dataclasses.dataclass
@@ -116,15 +118,18 @@ class Dose(DataclassMixin):
 
     settings: int = csfield(Int16ub, "version of the settings in force")
     compartment: int = csfield(Int8ub, "1 to 4")
+    window: int = csfield(Int8ub, "dose window it is compared with, 0: none")
+    relation: Relation = csfield(TEnum(Int8ub, Relation))
 
 
 @dataclasses.dataclass
 class DoseEnd(DataclassMixin):
-    """The beam is whole again."""
+    """The beam is whole again: one access, however often it was broken."""
 
     settings: int = csfield(Int16ub, "version of the settings in force")
     compartment: int = csfield(Int8ub, "1 to 4")
-    dwell: int = csfield(Int32ub, "ms broken; 0xFFFFFFFF: broken before this boot")
+    dwell: int = csfield(Int32ub, "ms, first break to last end; 0xFFFFFFFF: before this boot")
+    breaks: int = csfield(Int8ub, "raw breaks merged into this access, at least 1; 255: or more")
 
 
 @dataclasses.dataclass
@@ -135,6 +140,7 @@ class Response(DataclassMixin):
     button: int = csfield(Int8ub, "0 none to 4 very severe, verbal rating scale")
     question: int = csfield(Int8ub, "1 to 3; 0: unprompted, belongs to no question")
     prompt: int = csfield(Int32ub, "prompt answered; 0: unprompted")
+    corrects: int = csfield(Int8ub, "1: replaces the response just before it, at most 10 s ago")
 
 
 @dataclasses.dataclass

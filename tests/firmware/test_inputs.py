@@ -19,36 +19,36 @@ CASES = {
     "lid": (
         [],
         [(1000, LID, True), (3500, LID, False)],
-        [(OPENED, [0], 1000), (CLOSED, [0, 2500], 3500)],
+        [(OPENED, [0], 1000), (CLOSED, [0, 2500, 0], 3500)],
     ),
     "lid bounces at both ends": (
         [],
         [(1000, LID, True), (1010, LID, False), (1030, LID, True)]
         + [(3000, LID, False), (3020, LID, True), (3069, LID, False)],
-        [(OPENED, [0], 1000), (CLOSED, [0, 2000], 3000)],
+        [(OPENED, [0], 1000), (CLOSED, [0, 2000, 0], 3000)],
     ),
     "lid glitch": ([], [(1000, LID, True), (1049, LID, False)], []),
     "lid just long enough": (
         [],
         [(1000, LID, True), (1050, LID, False)],
-        [(OPENED, [0], 1000), (CLOSED, [0, 50], 1050)],
+        [(OPENED, [0], 1000), (CLOSED, [0, 50, 0], 1050)],
     ),
     "dose": (
         [],
         [(1000, LID, True), (2000, BEAM2, True), (2400, BEAM2, False), (3000, LID, False)],
-        [(OPENED, [0], 1000), (DOSE, [0, 2], 2000), (DOSE_END, [0, 2, 400], 2400)]
-        + [(CLOSED, [0, 2000], 3000)],
+        [(OPENED, [0], 1000), (DOSE, [0, 2, 0, 0], 2000), (DOSE_END, [0, 2, 400, 1], 2400)]
+        + [(CLOSED, [0, 2000, 2], 3000)],
     ),
     "beam glitch": (
         [],
         [(1000, LID, True), (2000, BEAM2, True), (2029, BEAM2, False), (3000, LID, False)],
-        [(OPENED, [0], 1000), (CLOSED, [0, 2000], 3000)],
+        [(OPENED, [0], 1000), (CLOSED, [0, 2000, 0], 3000)],
     ),
     "beam with the lid closed": ([], [(1000, BEAM1, True), (2000, BEAM1, False)], []),
     "reached for before the lid has settled": (
         [],
         [(1000, LID, True), (1020, BEAM1, True), (1500, BEAM1, False)],
-        [(OPENED, [0], 1000), (DOSE, [0, 1], 1020), (DOSE_END, [0, 1, 480], 1500)],
+        [(OPENED, [0], 1000), (DOSE, [0, 1, 0, 0], 1020), (DOSE_END, [0, 1, 480, 1], 1500)],
     ),
     "reached for under a lid that did not open": (
         [],
@@ -59,61 +59,64 @@ CASES = {
         [],
         [(1000, LID, True), (2000, BEAM1, True), (2500, BEAM2, True), (3000, LID, False)]
         + [(3500, BEAM1, False)],
-        [(OPENED, [0], 1000), (DOSE, [0, 1], 2000), (DOSE, [0, 2], 2500)]
-        + [(DOSE_END, [0, 1, 1000], 3000), (DOSE_END, [0, 2, 500], 3000)]
-        + [(CLOSED, [0, 2000], 3000)],
+        [(OPENED, [0], 1000), (DOSE, [0, 1, 0, 0], 2000), (DOSE, [0, 2, 0, 0], 2500)]
+        + [(DOSE_END, [0, 1, 1000, 1], 3000), (DOSE_END, [0, 2, 500, 1], 3000)]
+        + [(CLOSED, [0, 2000, 3], 3000)],
     ),
     "beam whole just before the lid closes": (
         [],
         [(1000, LID, True), (2000, BEAM1, True), (2990, BEAM1, False), (3000, LID, False)],
-        [(OPENED, [0], 1000), (DOSE, [0, 1], 2000), (DOSE_END, [0, 1, 990], 2990)]
-        + [(CLOSED, [0, 2000], 3000)],
+        [(OPENED, [0], 1000), (DOSE, [0, 1, 0, 0], 2000), (DOSE_END, [0, 1, 990, 1], 2990)]
+        + [(CLOSED, [0, 2000, 1], 3000)],
     ),
     "beam broken while the lid closes is none": (
         [],
         [(1000, LID, True), (3000, LID, False), (3005, BEAM1, True)],
-        [(OPENED, [0], 1000), (CLOSED, [0, 2000], 3000)],
+        [(OPENED, [0], 1000), (CLOSED, [0, 2000, 0], 3000)],
     ),
     "beam broken before the lid opens": (
         [],
         [(900, BEAM1, True), (1000, LID, True), (2000, BEAM1, False)],
-        [(OPENED, [0], 1000), (DOSE, [0, 1], 1000), (DOSE_END, [0, 1, 1000], 2000)],
+        [(OPENED, [0], 1000), (DOSE, [0, 1, 0, 0], 1000), (DOSE_END, [0, 1, 1000, 1], 2000)],
     ),
     "buttons": (
         [],
         [(1000, BUTTON0, True), (1100, BUTTON0, False), (2000, BUTTON4, True)]
         + [(2029, BUTTON4, False), (3000, BUTTON4, True), (3030, BUTTON4, False)],
-        [(RESPONSE, [0, 0, 0, 0], 1000), (RESPONSE, [0, 4, 0, 0], 3000)],
+        [(RESPONSE, [0, 0, 0, 0, 0], 1000), (RESPONSE, [0, 4, 0, 0, 0], 3000)],
     ),
     "service button tells nothing": ([], [(1000, SERVICE, True), (1500, SERVICE, False)], []),
     "a later press settles first but is told second": (
         [],
         [(1000, LID, True), (1005, BUTTON0, True)],
-        [(OPENED, [0], 1000), (RESPONSE, [0, 0, 0, 0], 1005)],
+        [(OPENED, [0], 1000), (RESPONSE, [0, 0, 0, 0, 0], 1005)],
     ),
     "a chattering lid holds nothing up for ever": (
         [],
         [(1000 + 20 * n, LID, n % 2 == 0) for n in range(100)]
         + [(1005, BUTTON0, True), (1205, BUTTON0, False)],
-        [(RESPONSE, [0, 0, 0, 0], 1005)],
+        [(RESPONSE, [0, 0, 0, 0, 0], 1005)],
     ),
     "active at boot": (
         [LID, BEAM2, BUTTON4, SERVICE],
         [(1000, BEAM2, False), (1500, BUTTON4, False), (2000, LID, False)],
         [(STATE, [0, 1 << LID | 1 << BEAM2 | 1 << BUTTON4 | 1 << SERVICE], 0)]
-        + [(DOSE_END, [0, 2, UNKNOWN_DURATION], 1000), (CLOSED, [0, UNKNOWN_DURATION], 2000)],
+        + [
+            (DOSE_END, [0, 2, UNKNOWN_DURATION, 1], 1000),
+            (CLOSED, [0, UNKNOWN_DURATION, 2], 2000),
+        ],
     ),
     "open at boot, closed at once": (
         [LID, BEAM1],
         [(10, LID, False)],
         [(STATE, [0, 1 << LID | 1 << BEAM1], 0)]
-        + [(DOSE_END, [0, 1, UNKNOWN_DURATION], 10), (CLOSED, [0, UNKNOWN_DURATION], 10)],
+        + [(DOSE_END, [0, 1, UNKNOWN_DURATION, 1], 10), (CLOSED, [0, UNKNOWN_DURATION, 1], 10)],
     ),
     "beams at boot with the lid closed": ([BEAM1], [], []),
     "beam known whole at boot": (
         [LID],
         [(1000, BEAM1, True), (1500, BEAM1, False)],
-        [(STATE, [0, 1 << LID], 0), (DOSE, [0, 1], 1000), (DOSE_END, [0, 1, 500], 1500)],
+        [(STATE, [0, 1 << LID], 0), (DOSE, [0, 1, 0, 0], 1000), (DOSE_END, [0, 1, 500, 1], 1500)],
     ),
 }
 

@@ -8,6 +8,8 @@ from protocol import codegen
 
 def test_the_checked_in_codec_is_current() -> None:
     assert codegen.TARGET.read_text() == codegen.generate()
+    assert codegen.CODES.read_text() == codegen.generate_codes()
+    assert "RELATION_WRONG_COMPARTMENT = const(3)" in codegen.generate_codes()
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,8 @@ def test_device_and_host_agree(tmp_path: Path, mutate: bool) -> None:
 
 
 FAULTS = {
-    "a narrower field": ('33: ">HL"', '33: ">HH"'),
-    "two fields swapped": ('35: ">HBL"', '35: ">HLB"'),
+    "a narrower field": ('33: ">HLB"', '33: ">HHB"'),
+    "two fields swapped": ('35: ">HBLB"', '35: ">HLBB"'),
     "little endian": ("struct.pack(form, *values)", 'struct.pack("<" + form[1:], *values)'),
     "an array of the wrong items": ('(">LL",), (">L",)', '(">L",), (">L",)'),
     "prefix not counted": ("start += 1 + size", "start += size"),

@@ -71,7 +71,7 @@ class Dispenser:
 
     def press(self, button):
         self.edge(f"button{button}", True)
-        self.add("response", self.now, schema.Response(1, button, 0, 0))
+        self.add("response", self.now, schema.Response(1, button, 0, 0, 0))
         self.now += 200
         self.edge(f"button{button}", False)
         self.now += 300
@@ -93,13 +93,13 @@ class Dispenser:
         self.now += 400
         for n in compartments:
             self.edge(f"beam{n}", True)
-            self.add("dose", self.now, schema.Dose(1, n))
+            self.add("dose", self.now, schema.Dose(1, n, 0, schema.Relation.none))
             self.now += 250
             self.edge(f"beam{n}", False)
-            self.add("dose_end", self.now, schema.DoseEnd(1, n, 250))
+            self.add("dose_end", self.now, schema.DoseEnd(1, n, 250, 1))
             self.now += 300
         self.edge("lid", False)
-        self.add("lid_closed", self.now, schema.LidClosed(1, self.now - opened))
+        self.add("lid_closed", self.now, schema.LidClosed(1, self.now - opened, 0))
         self.now += 400
 
     def cut_with_lid_open(self):
@@ -114,7 +114,7 @@ class Dispenser:
         self.add("state", self.now + 301, schema.State(1, 1))
         self.now += 5_000
         self.edge("lid", False)
-        self.add("lid_closed", self.now, schema.LidClosed(1, UNKNOWN))
+        self.add("lid_closed", self.now, schema.LidClosed(1, UNKNOWN, 0))
         self.now += 400
 
     def chained(self, seqs=None):

@@ -49,7 +49,7 @@ def test_agreement_is_0_and_the_report_is_copied(invoke, folder, tmp_path):
 def test_a_mismatch_is_1_with_the_difference_record_by_record(invoke, folder):
     run = Run(folder)
     index = run.find("dose")
-    run.d1.rows[index].data = schema.Dose(1, 4)
+    run.d1.rows[index].data = schema.Dose(1, 4, 0, schema.Relation.none)
     del run.d1.rows[run.find("response")]
     run.write().report()
     done = invoke(folder)

@@ -86,17 +86,17 @@ def test_the_end_of_a_dose_comes_before_the_closing_lid(run):
     d.add("lid_opened", d.now, schema.LidOpened(1))
     d.now += 500
     d.edge("beam1", True)
-    d.add("dose", d.now, schema.Dose(1, 1))
+    d.add("dose", d.now, schema.Dose(1, 1, 0, schema.Relation.none))
     d.now += 500
     d.edge("lid", False)
-    d.add("lid_closed", d.now, schema.LidClosed(1, d.now - opened))
-    d.add("dose_end", d.now, schema.DoseEnd(1, 1, 500))
+    d.add("lid_closed", d.now, schema.LidClosed(1, d.now - opened, 0))
+    d.add("dose_end", d.now, schema.DoseEnd(1, 1, 500, 1))
     assert verdict(run)[0] == {"misordered": 1}
 
 
 def test_a_wrong_compartment(run):
     index = run.find("dose")
-    run.d1.rows[index].data = schema.Dose(1, 3)
+    run.d1.rows[index].data = schema.Dose(1, 3, 0, schema.Relation.none)
     figures, _kinds, report = verdict(run)
     assert figures == {"wrong": 1}
     assert "compartment 1" in report.differences[0] and "compartment 3" in report.differences[0]
@@ -118,23 +118,23 @@ def test_a_time_within_a_second_is_right(run, off):
 
 def test_an_extra_record(run):
     run.d1.rows.append(
-        dataclasses.replace(run.d1.rows[-1], data=schema.Response(1, 4, 0, 0), t=run.d1.now)
+        dataclasses.replace(run.d1.rows[-1], data=schema.Response(1, 4, 0, 0, 0), t=run.d1.now)
     )
     assert verdict(run)[0] == {"unexplained": 1}
 
 
 def test_a_press_below_the_debounce_time_must_not_be_there(run):
     run.d1.too_short(2)
-    run.d1.add("response", run.d1.now - 310, schema.Response(1, 2, 0, 0))
+    run.d1.add("response", run.d1.now - 310, schema.Response(1, 2, 0, 0, 0))
     assert verdict(run)[0] == {"unexplained": 1}
 
 
 @pytest.mark.parametrize(
     ("kind", "data"),
     [
-        ("dose_end", schema.DoseEnd(1, 1, 1_900)),
-        ("dose_end", schema.DoseEnd(1, 1, 0xFFFFFFFF)),
-        ("lid_closed", schema.LidClosed(1, 0)),
+        ("dose_end", schema.DoseEnd(1, 1, 1_900, 1)),
+        ("dose_end", schema.DoseEnd(1, 1, 0xFFFFFFFF, 1)),
+        ("lid_closed", schema.LidClosed(1, 0, 0)),
     ],
 )
 def test_a_wrong_duration(run, kind, data):
@@ -143,11 +143,13 @@ def test_a_wrong_duration(run, kind, data):
 
 
 def test_a_guessed_duration_after_a_cut(run):
-    run.d1.rows[run.find("lid_closed", 2)].data = schema.LidClosed(1, 7_000)
+    run.d1.rows[run.find("lid_closed", 2)].data = schema.LidClosed(1, 7_000, 0)
     assert verdict(run)[0] == {"wrong": 1}
 
 
-@pytest.mark.parametrize("answer", [schema.Response(1, 3, 1, 0), schema.Response(1, 3, 0, 9)])
+@pytest.mark.parametrize(
+    "answer", [schema.Response(1, 3, 1, 0, 0), schema.Response(1, 3, 0, 9, 0)]
+)
 def test_an_unprompted_response_given_a_question(run, answer):
     run.d1.rows[run.find("response")].data = answer
     assert verdict(run)[0] == {"wrong": 1}
@@ -209,7 +211,7 @@ def test_within_a_cut_is_undecided_both_ways(run):
     assert "RESPONSE button 4" in report.undecided_records[0]
     run.folder = run.folder / "there"
     run.folder.mkdir()
-    d.add("response", d.now - 20, schema.Response(1, 4, 0, 0))
+    d.add("response", d.now - 20, schema.Response(1, 4, 0, 0, 0))
     assert verdict(run)[0] == {}
     run.folder = run.folder / "twice"
     run.folder.mkdir()

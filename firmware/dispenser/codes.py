@@ -1,0 +1,56 @@
+# Generated from protocol/schema by protocol/codegen.py: do not edit.
+from micropython import const
+
+POWER_BATTERY = const(0)
+POWER_USB = const(1)
+
+REFUSED_MAC = const(1)
+REFUSED_COUNTER = const(2)
+REFUSED_MALFORMED = const(3)
+REFUSED_UNSUPPORTED = const(4)
+REFUSED_RULE = const(5)
+
+RELEASE_RECEIVED = const(1)
+RELEASE_STARTED = const(2)
+RELEASE_CONFIRMED = const(3)
+RELEASE_REVERTED = const(4)
+RELEASE_REFUSED = const(5)
+
+FAULT_STUCK = const(1)
+FAULT_CHATTER = const(2)
+FAULT_IMPOSSIBLE = const(3)
+FAULT_CLOCK = const(4)
+FAULT_KEY_STORE = const(5)
+FAULT_FLASH = const(6)
+FAULT_CRASH = const(7)
+FAULT_MEMORY = const(8)
+
+TAMPER_OPENED_CASE = const(1)
+TAMPER_BEAM_WITHOUT_LID = const(2)
+TAMPER_PROMPT_TAKEN = const(3)
+
+RELATION_NONE = const(0)
+RELATION_IN_WINDOW = const(1)
+RELATION_OUT_OF_WINDOW = const(2)
+RELATION_WRONG_COMPARTMENT = const(3)
+RELATION_EXCESS = const(4)
+
+TRIGGER_AFTER_DOSE = const(1)
+TRIGGER_SET_TIME = const(2)
+
+EXPIRY_TIMEOUT = const(1)
+EXPIRY_POWER = const(2)
+EXPIRY_SETTINGS = const(3)
+
+REMINDER_LIGHT = const(1)
+REMINDER_CHIME = const(2)
+REMINDER_STOPPED = const(3)
+
+REFILL_STARTED = const(1)
+REFILL_ENDED = const(2)
+REFILL_POSSIBLE = const(3)
+
+REFILL_BY_BUTTON = const(1)
+REFILL_BY_TIMEOUT = const(2)
+REFILL_BY_LID_CLOSED = const(3)
+REFILL_BY_PATTERN = const(4)
