@@ -16,21 +16,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from gateway.ballast import Ballast
 from gateway.counters import Counters
 
 T = TypeVar("T")
 Connection = sqlite3.Connection
 _log = logging.getLogger(__name__)
 _BUSY_TIMEOUT = 0.5
-_CHECKPOINT_PAGES = 1000
-_MAX_WAL = 16 << 20
+MAX_BYTES = 256 << 20
+"""Size of the database at most, unless told otherwise."""
+_PAGE = 4096
+_RESERVE_PAGES = 64
+_CHECKPOINT_PAGES = 256
+_MAX_WAL = 2 << 20
 _MAX_BURST = 256
+_LOOK_EVERY = 10.0
+_KEPT_ASIDE = 2
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_MAY_BE_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 
 
 class SpoolError(Exception):
     """A transaction did not happen; nothing of it may be taken as stored."""
+
+
+class SpoolFullError(SpoolError):
+    """There is no room to add anything; what makes room or only reads still works."""
 
 
 class _CorruptError(sqlite3.DatabaseError):
@@ -43,6 +55,7 @@ class _CorruptError(sqlite3.DatabaseError):
 class _Job(Generic[T]):
     call: Callable[[Connection], T]
     writes: bool
+    grows: bool
     future: "asyncio.Future[T]"
 
 
@@ -54,7 +67,11 @@ def connect(path: Path) -> Connection:
 
 
 class Database:
-    """Runs jobs in its own thread; corrupt files are set aside, failures never trusted."""
+    """Runs jobs in its own thread; corrupt files are set aside, failures never trusted.
+
+    `on_anew` is called on the event loop when the database begins anew: nothing of what it held
+    is there any more.
+    """
 
     def __init__(
         self,
@@ -62,11 +79,16 @@ class Database:
         tables: str,
         counters: Counters,
         connect: Callable[[Path], Connection] = connect,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         self._path = path
         self._tables = tables
-        self._counters = counters
+        self.counters = counters
         self._connect = connect
+        self._max_pages = max_bytes // _PAGE
+        self._ballast = Ballast(path.with_name(f"{path.name}.ballast"))
+        self.on_anew: Callable[[], None] = lambda: None
+        self._files: tuple[int, int] = (0, 0)
         self._connection: Connection | None = None
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -82,16 +104,29 @@ class Database:
         """Name of the counter of what ails it, "" when the last transaction happened."""
         return self._trouble[0] if self._trouble else ""
 
-    async def run(self, call: Callable[[Connection], T], writes: bool = True) -> T:
+    async def run(
+        self, call: Callable[[Connection], T], writes: bool = True, grows: bool = False
+    ) -> T:
         """Run a job inside a transaction and return its result after COMMIT.
 
-        Raises SpoolError if the transaction did not happen.
+        One that `grows` is refused while room is short; what else writes has a reserve. Raises
+        SpoolError if the transaction did not happen, SpoolFullError if for lack of room.
         """
         if self._closed:
             raise SpoolError("the spool is closed")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put(_Job(call, writes, future))
+        self._jobs.put(_Job(call, writes, grows, future))
         return await future
+
+    def discard_aside(self, keep: int = 0) -> int:
+        """Delete spools that were set aside, but for the `keep` newest; returns how many."""
+        folder, name = self._path.parent, f"{self._path.name}.corrupt-*"
+        aside = sorted(folder.glob(name), key=lambda path: (path.stat().st_mtime, path.name))
+        doomed = [path for path in aside if not path.name.endswith(("-wal", "-shm"))]
+        for path in doomed[: len(doomed) - keep]:
+            for file in folder.glob(f"{path.name}*"):
+                file.unlink(missing_ok=True)
+        return max(0, len(doomed) - keep)
 
     async def close(self, within: float) -> None:
         """Finish the jobs given so far and close, waiting at most `within` seconds."""
@@ -107,15 +142,30 @@ class Database:
     def _work(self) -> None:
         more = True
         while more:
-            burst = [self._jobs.get()]
+            try:
+                burst = [self._jobs.get(timeout=_LOOK_EVERY)]
+            except queue.Empty:
+                self._look()
+                continue
             with contextlib.suppress(queue.Empty):
                 while len(burst) < _MAX_BURST:
                     burst.append(self._jobs.get_nowait())
             more = None not in burst
-            jobs = [job for job in burst if job is not None]
-            if jobs:
-                self._answer(jobs, self._transact(jobs))
+            self._carry_out([job for job in burst if job is not None])
         self._drop()
+
+    def _carry_out(self, jobs: list[_Job[Any]]) -> None:
+        growing = [job for job in jobs if job.grows]
+        others = [job for job in jobs if not job.grows]
+        if growing and not self._has_room():
+            self._answer(growing, SpoolFullError("no room"))
+            jobs, growing = others, []
+        result = self._transact(jobs) if jobs else []
+        if isinstance(result, SpoolFullError) and growing and others:
+            # what makes room must not fail with what needs it
+            self._answer(growing, result)
+            jobs, result = others, self._transact(others)
+        self._answer(jobs, result)
 
     def _answer(self, jobs: list[_Job[Any]], results: list[Any] | SpoolError) -> None:
         def deliver() -> None:
@@ -123,7 +173,7 @@ class Database:
                 if job.future.done():
                     continue
                 if isinstance(results, SpoolError):
-                    job.future.set_exception(SpoolError(*results.args))
+                    job.future.set_exception(type(results)(*results.args))
                 else:
                     job.future.set_result(results[i])
 
@@ -139,16 +189,40 @@ class Database:
             connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             self._failed(error)
-            return SpoolError(str(error))
+            full = _code(error) == sqlite3.SQLITE_FULL
+            return SpoolFullError(str(error)) if full else SpoolError(str(error))
         except Exception as error:
             _log.exception("spool: job failed")
             self._drop()
             return SpoolError(repr(error))
-        self._works()
+        self._works(any(job.grows for job in jobs))
         return results
 
+    def _has_room(self) -> bool:
+        try:
+            connection = self._opened()
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+        except (sqlite3.Error, OSError):
+            return True  # the transaction will say what is wrong
+        if self._max_pages - pages + free < _RESERVE_PAGES:
+            self._note("spool_full", f"{pages} pages, at most {self._max_pages}")
+            return False
+        if free < _RESERVE_PAGES and not self._ballast.hold():
+            self._note("spool_full", "no space on the file system")
+            return False
+        return True
+
+    def _look(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error, OSError):
+                self._opened()
+
     def _opened(self) -> Connection:
+        if self._connection is not None and self._inodes() != self._files:
+            self._vanished()
         if self._connection is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = self._connect(self._path)
             try:
                 self._prepare(connection)
@@ -156,13 +230,31 @@ class Database:
                 connection.close()
                 raise
             self._connection = connection
+            self._files = self._inodes()
         return self._connection
+
+    def _inodes(self) -> tuple[int, int]:
+        return _inode(self._path), _inode(self._path.with_name(f"{self._path.name}-wal"))
+
+    def _vanished(self) -> None:
+        gone = self._inodes()[0] != self._files[0]
+        # if only the log's name is gone, closing writes it back
+        self._drop()
+        self.counters.add("spool_vanished")
+        _log.error("spool: %s was deleted or replaced under way; opening it anew", self._path)
+        if gone:
+            self._tell_anew()
+
+    def _tell_anew(self) -> None:
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(lambda: self.on_anew())
 
     def _prepare(self, connection: Connection) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit={_MAX_WAL}")
+        connection.execute(f"PRAGMA max_page_count={self._max_pages}")
         if not self._checked:
             if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 raise _CorruptError("database disk image is malformed")
@@ -176,7 +268,7 @@ class Database:
         connection.executescript(self._tables)
 
     def _failed(self, error: Exception) -> None:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        code = _code(error)
         if code in _LOCKED:
             self._note("spool_locked", f"locked by another process ({error})")
             self._roll_back()
@@ -185,10 +277,15 @@ class Database:
         if code in _CORRUPT:
             self._set_aside(error)
             return
+        if code in _MAY_BE_FULL:
+            self._ballast.release()
+        if code == sqlite3.SQLITE_FULL:
+            # nothing of it was written: no reason for distrust
+            self._note("spool_full", f"{error}; opening it anew")
+            return
         self._distrusted = True
         self._checked = False
-        full = code == sqlite3.SQLITE_FULL
-        self._note("spool_full" if full else "spool_errors", f"{error}; opening it anew")
+        self._note("spool_errors", f"{error}; opening it anew")
 
     def _roll_back(self) -> None:
         if self._connection is not None and self._connection.in_transaction:
@@ -220,16 +317,31 @@ class Database:
         except OSError as problem:
             self._note("spool_errors", f"corrupt ({error}), cannot be set aside: {problem}")
             return
-        self._counters.add("spool_set_aside")
+        self.counters.add("spool_set_aside")
         _log.error("spool: corrupt (%s), set aside as %s, starting anew", error, aside)
+        with contextlib.suppress(OSError):
+            self.discard_aside(_KEPT_ASIDE)
+        self._tell_anew()
 
     def _note(self, counter: str, text: str) -> None:
-        self._counters.add(counter)
+        self.counters.add(counter)
         if self._trouble is None or self._trouble[0] != counter:
             _log.error("spool: %s: %s", self._path, text)
             self._trouble = (counter, time.monotonic())
 
-    def _works(self) -> None:
-        if self._trouble is not None:
-            _log.warning("spool: works again after %.1f s", time.monotonic() - self._trouble[1])
-            self._trouble = None
+    def _works(self, grew: bool) -> None:
+        if self._trouble is None or (self._trouble[0] == "spool_full" and not grew):
+            return
+        _log.warning("spool: works again after %.1f s", time.monotonic() - self._trouble[1])
+        self._trouble = None
+
+
+def _code(error: Exception) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0

@@ -1,7 +1,7 @@
 """Ranges to be read again beside the cursor, and how often: a refusal must not make a storm."""
 
-Span = tuple[int, int]
-"""A closed range of seqs."""
+from gateway.gaps import Span
+
 _LONGEST_WAIT = 3600.0
 _REMEMBERED = 1000
 

@@ -15,7 +15,7 @@ from gateway import config
 from gateway.clock import Clock
 from gateway.counters import Counters
 from gateway.database import SpoolError
-from gateway.detours import Span
+from gateway.gaps import Span
 from gateway.pause import Pause
 from gateway.spool import Accepted, Spool
 from gateway.stream import Body, Flight, Stream

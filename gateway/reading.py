@@ -6,8 +6,9 @@ after it was asked for again.
 
 from collections.abc import Callable
 
-from gateway.detours import Detours, Span
-from gateway.spool import Cursor, Link, gap_of
+from gateway.detours import Detours
+from gateway.gaps import Span, gap_of
+from gateway.spool import Cursor, Link
 from protocol import schema, wire
 
 _SKIPS_ASKED = 3

@@ -13,7 +13,7 @@ from construct_typed import DataclassMixin
 
 from gateway.actions import Action, Commit, Greeted, Reopen, Send
 from gateway.counters import Counters
-from gateway.detours import Span
+from gateway.gaps import Span
 from gateway.reading import Reading
 from gateway.spool import Cursor, Link
 from protocol import schema, wire

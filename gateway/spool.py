@@ -4,11 +4,13 @@ Tables are part of the contract: others read them (read-only) while the gateway 
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gateway.database import Connection, Database
+from gateway import gaps, pruning
+from gateway.database import Connection, Database, SpoolError, SpoolFullError
+from gateway.gaps import Span
 from protocol import schema, wire
 
 TABLES = """
@@ -25,11 +27,14 @@ CREATE TABLE IF NOT EXISTS watermark(
 CREATE TABLE IF NOT EXISTS hello(
     dispenser TEXT NOT NULL, epoch INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY(dispenser, epoch)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS doubt(
+    dispenser TEXT NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL,
+    last INTEGER NOT NULL, PRIMARY KEY(dispenser, epoch, first, last)) WITHOUT ROWID;
 """
 MAX_RECORDS = 255
 """Seqs that one fetch spans, and records that one EVENTS holds."""
-_AGED_AT_ONCE = 512
-_TYPE_AT = 12
+_RECORD_HEAD = 22
+_LENGTH_AT = 13
 _OF = "dispenser = ? AND epoch = ?"
 
 
@@ -66,6 +71,7 @@ class Saved:
     hello: bytes | None
     end: int
     watermark: schema.Watermark | None
+    doubts: list[Span] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ class Accepted:
 
     refused: int
     pruned: int
-    holes: list[tuple[int, int]]
+    holes: list[Span]
 
 
 class Spool:
@@ -112,11 +118,25 @@ class Spool:
     ) -> list[int]:
         """Store records and move the cursor to `following` (None: leave it) in one transaction.
 
-        Returns the seqs of records that were not held before.
+        Returns the seqs of records that were not held before. Raises SpoolFullError only after
+        everything that may go first is gone.
         """
+        try:
+            return await self._append(dispenser, epoch, links, following)
+        except SpoolFullError:
+            if not await self._make_room():
+                raise
+        return await self._append(dispenser, epoch, links, following)
+
+    async def _append(
+        self, dispenser: str, epoch: int, links: Sequence[Link], following: int | None
+    ) -> list[int]:
         now = int(self._unix() * 1e6)
 
-        def job(db: Connection) -> list[int]:
+        def job(db: Connection) -> list[int] | None:
+            greeted = db.execute(f"SELECT 1 FROM hello WHERE {_OF}", (dispenser, epoch))
+            if greeted.fetchone() is None:
+                return None
             added = [
                 link.seq
                 for link in links
@@ -127,9 +147,21 @@ class Spool:
             ]
             if following is not None:
                 db.execute("REPLACE INTO cursor VALUES(?, ?, ?)", (dispenser, epoch, following))
+            _note_doubts(db, (dispenser, epoch), links)
             return added
 
-        return await self._database.run(job)
+        stored = await self._database.run(job, grows=True)
+        if stored is None:
+            # the cursor that this READ began at went with the old one
+            raise SpoolError("the spool began anew after the greeting")
+        return stored
+
+    async def _make_room(self) -> bool:
+        """Delete what may go first: spools set aside, then records that the backend holds."""
+        aside = self._database.discard_aside()
+        deleted = await self._database.run(pruning.make_room)
+        self._database.counters.add("room_made", deleted)
+        return aside + deleted > 0
 
     async def saved(self) -> list[Saved]:
         """Return every epoch of every dispenser that the spool knows."""
@@ -161,6 +193,58 @@ class Spool:
 
         return await self._database.run(job, writes=False)
 
+    async def mend(self, dispenser: str, epoch: int, spoilt: Sequence[Link]) -> list[int]:
+        """Delete records whose bytes do not fit their key; returns the seqs where they belong.
+
+        A record that is whole is kept under the seq in its bytes, if that was ever read.
+        """
+
+        def job(db: Connection) -> list[int]:
+            at, moved = (dispenser, epoch), []
+            for key, _, raw in spoilt:
+                own = wire.seq_of(raw)
+                if is_whole(raw) and own < _end(db, dispenser, epoch):
+                    moved.append(own)
+                    db.execute(
+                        "INSERT OR IGNORE INTO records SELECT dispenser, epoch, ?, previous, raw,"
+                        f" received_at FROM records WHERE {_OF} AND seq = ? AND raw = ?",
+                        (own, *at, key, raw),
+                    )
+                db.execute(
+                    f"DELETE FROM records WHERE {_OF} AND seq = ? AND raw = ?", (*at, key, raw)
+                )
+            return moved
+
+        return await self._database.run(job)
+
+    async def newest(
+        self, dispenser: str, epoch: int, start: int, types: Sequence[int], limit: int
+    ) -> list[Link]:
+        """Return the newest records of some types at or after `start`, newest first."""
+        marks = ", ".join("?" * len(types))
+
+        def job(db: Connection) -> list[Link]:
+            rows = db.execute(
+                f"SELECT seq, previous, raw FROM records WHERE {_OF} AND seq >= ?"
+                f" AND substr(raw, 13, 1) IN ({marks}) ORDER BY seq DESC LIMIT ?",
+                (dispenser, epoch, start, *(bytes([kind]) for kind in types), limit),
+            )
+            return [Link(*row) for row in rows]
+
+        return await self._database.run(job, writes=False)
+
+    async def settle(self, dispenser: str, epoch: int, spans: Sequence[Span]) -> None:
+        """Forget doubts: what was held of these ranges is published and was answered."""
+
+        def job(db: Connection) -> None:
+            for span in spans:
+                db.execute(
+                    f"DELETE FROM doubt WHERE {_OF} AND first = ? AND last = ?",
+                    (dispenser, epoch, *span),
+                )
+
+        await self._database.run(job)
+
     async def known(self, dispenser: str, epoch: int, following: int) -> Known:
         """Return what a watermark with this `next` is to be judged by."""
 
@@ -187,10 +271,10 @@ class Spool:
             at = (dispenser, epoch)
             values = (*at, mark.next, mark.tag, mark.store, mark.rev)
             db.execute("REPLACE INTO watermark VALUES(?, ?, ?, ?, ?, ?)", values)
-            deleted = _delete_refused(db, at, mark, refused)
+            deleted = pruning.delete_refused(db, at, mark, refused)
             pruned = 0
             if mark.tag in _tags(db, dispenser, epoch, mark.next - 1):
-                pruned = _prune(db, at, mark.next, oldest, self._retention.records)
+                pruned = pruning.prune(db, at, mark.next, oldest, self._retention.records)
             holes = _holes(db, at, mark) if look_for_holes or refused else []
             return Accepted(deleted, pruned, holes)
 
@@ -201,9 +285,9 @@ class Spool:
         await self._database.close(within)
 
 
-def is_stored(mark: schema.Watermark, seq: int) -> bool:
-    """Tell whether a watermark says that a seq is stored."""
-    return seq < mark.next or any(r.first <= seq <= r.last for r in mark.ranges)
+def is_whole(raw: bytes) -> bool:
+    """Tell whether bytes have the length that a record says it has."""
+    return len(raw) >= _RECORD_HEAD and len(raw) == _RECORD_HEAD + raw[_LENGTH_AT]
 
 
 def _cursor(db: Connection, dispenser: str) -> Cursor | None:
@@ -242,43 +326,20 @@ def _saved(db: Connection, dispenser: str, epoch: int) -> Saved:
     mark = row and schema.Watermark(
         epoch=epoch, next=row[0], tag=row[1], store=row[2], rev=row[3], ranges=[], refused=[]
     )
-    return Saved(dispenser, epoch, hello and hello[0], _end(db, dispenser, epoch), mark)
+    doubts = db.execute(f"SELECT first, last FROM doubt WHERE {_OF}", at).fetchall()
+    return Saved(dispenser, epoch, hello and hello[0], _end(db, dispenser, epoch), mark, doubts)
 
 
-def _delete_refused(
-    db: Connection, at: tuple[str, int], mark: schema.Watermark, refused: Sequence[int]
-) -> int:
-    deleted = 0
-    for seq in refused:
-        if not is_stored(mark, seq):
-            deleted += db.execute(
-                f"DELETE FROM records WHERE {_OF} AND seq = ?",
-                (*at, seq),
-            ).rowcount
-    return deleted
+def _note_doubts(db: Connection, at: tuple[str, int], links: Sequence[Link]) -> None:
+    for link in links:
+        if gaps.type_of(link.raw) == schema.RecordType.gap:
+            row = db.execute(f"SELECT next FROM watermark WHERE {_OF}", at).fetchone()
+            span = gaps.doubt_of(link.raw, row[0] if row else 0)
+            if span is not None:
+                db.execute("INSERT OR IGNORE INTO doubt VALUES(?, ?, ?, ?)", (*at, *span))
 
 
-def _prune(db: Connection, at: tuple[str, int], following: int, oldest: int, keep: int) -> int:
-    floor = db.execute(
-        f"SELECT seq FROM records WHERE {_OF} AND seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
-        (*at, following, keep),
-    ).fetchone()
-    pruned = 0
-    if floor is not None:
-        pruned += db.execute(
-            f"DELETE FROM records WHERE {_OF} AND seq <= ?",
-            (*at, floor[0]),
-        ).rowcount
-    # the oldest few only: watermarks come often, and the rest is younger
-    pruned += db.execute(
-        f"DELETE FROM records WHERE {_OF} AND seq < ? AND received_at < ? AND seq IN"
-        f" (SELECT seq FROM records WHERE {_OF} ORDER BY seq LIMIT ?)",
-        (*at, following - 1, oldest, *at, _AGED_AT_ONCE),
-    ).rowcount
-    return pruned
-
-
-def _holes(db: Connection, at: tuple[str, int], mark: schema.Watermark) -> list[tuple[int, int]]:
+def _holes(db: Connection, at: tuple[str, int], mark: schema.Watermark) -> list[Span]:
     cursor = _cursor(db, at[0])
     if cursor is None or cursor.epoch != at[1] or cursor.next <= mark.next:
         return []
@@ -289,29 +350,7 @@ def _holes(db: Connection, at: tuple[str, int], mark: schema.Watermark) -> list[
     covered = [(r.first, r.last) for r in mark.ranges]
     for seq, raw in rows:
         covered.append((seq, seq))
-        gap = gap_of(raw)
+        gap = gaps.gap_of(raw)
         if gap is not None:
             covered.append((gap.first, gap.last))
-    return _uncovered(mark.next, cursor.next, sorted(covered))
-
-
-def _uncovered(start: int, end: int, covered: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    holes = []
-    for first, last in covered:
-        if first > start:
-            holes.append((start, min(first, end) - 1))
-        start = max(start, last + 1)
-        if start >= end:
-            return holes
-    holes.append((start, end - 1))
-    return holes
-
-
-def gap_of(raw: bytes) -> schema.Gap | None:
-    """Return the data of a GAP record, None for any other record or malformed data."""
-    if len(raw) <= _TYPE_AT or raw[_TYPE_AT] != schema.RecordType.gap:
-        return None
-    try:
-        return wire.parse(schema.Gap, wire.parse(schema.Record, raw).data)
-    except wire.WireError:
-        return None
+    return gaps.uncovered(mark.next, cursor.next, sorted(covered))

@@ -7,7 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gateway.spool import MAX_RECORDS, Link, is_stored
+from gateway.pruning import is_stored
+from gateway.spool import MAX_RECORDS, Link
 from protocol import schema, wire
 
 _ASK_SELDOM = 6 * 3600.0

@@ -70,6 +70,7 @@ class _Bench:
             Link(seq, CHAIN[seq - 1][-8:] if seq else bytes(8), CHAIN[seq])
             for seq in range(first, last + 1)
         ]
+        await self.spool.greet(D, E, wire.build(HELLO))
         added = await self.spool.append(D, E, links, last + 1)
         self.publisher.committed(D, E, added, last + 1)
 
