@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.floor import Floor
 from protocol import schema
 
 _STA_UNSYNC = 0x0040
@@ -52,17 +53,22 @@ class HostTime:
     """The time for dispensers, or none: no confident lie about time.
 
     trusted_ms: uncertainty in ms that the configuration vouches for, None: ask the kernel.
+    floor: what no time may be below, None: nothing but the protocol's range.
     """
 
     clock: Clock
     trusted_ms: int | None = None
     kernel: Callable[[], int | None] = kernel_uncertainty_ms
+    floor: Floor | None = None
 
     def now(self) -> schema.Time | None:
         """Return the TIME message for now, None if the host's clock cannot be trusted."""
-        uncertainty = self.trusted_ms if self.trusted_ms is not None else self.kernel()
+        kernel = self.kernel()
+        uncertainty = self.trusted_ms if self.trusted_ms is not None else kernel
         unix = self.clock.unix()
         if uncertainty is None or not schema.TIME_BASE < unix < _LATEST:
+            return None
+        if self.floor is not None and not self.floor.passes(unix, kernel is not None):
             return None
         ms = int((unix - schema.TIME_BASE) * 1000)
         return schema.Time(

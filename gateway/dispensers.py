@@ -11,9 +11,10 @@ from gateway.actions import Action, Commit, Greeted, Reopen, Send
 from gateway.clock import Clock, HostTime
 from gateway.counters import Counters
 from gateway.database import SpoolError
-from gateway.detours import Span
+from gateway.gaps import Span
+from gateway.prompt import START, Patience, Watch, answers
 from gateway.serial_port import PortBusyError, PortLostError, SerialPort
-from gateway.session import Session
+from gateway.session import Session, State
 from gateway.spool import Cursor, Spool
 from protocol import framing, schema
 from protocol.framing import Deframer
@@ -24,6 +25,16 @@ _REOPEN_MIN = 0.05
 _REOPEN_MAX = 2.0
 _DAMAGED = ("fcs", "short", "long")
 _GARBAGE_LOG_EVERY = 10.0
+_SILENCES = 2
+_LOOK_EVERY = 10.0
+
+
+class _SilentError(PortLostError):
+    """Nobody answers: the path may lead elsewhere by now, or to a prompt."""
+
+
+class _PromptError(PortLostError):
+    """The dispenser is at its prompt: nothing but a tech has any business there."""
 
 
 class Listener(Protocol):
@@ -47,8 +58,11 @@ class PortTask:
         counters: Counters,
         clock: Clock,
         host_time: HostTime,
+        prompt_after: float = 60.0,
     ) -> None:
-        self._path = path
+        self.path = path
+        self.beat: Callable[[], None] = lambda: None
+        self.at_prompt = False
         self._spool = spool
         self._listener = listener
         self._counters = counters
@@ -58,11 +72,24 @@ class PortTask:
         self._requests: deque[Callable[[], list[Action]]] = deque()
         self._trouble = ""
         self._garbage_logged = float("-inf")
+        self._watch = Watch()
+        self._patience = Patience(prompt_after)
+        self._silences = 0
 
     @property
     def dispenser(self) -> str:
         """Id of the dispenser that is or was on this port, "" before the first."""
         return self._session.dispenser
+
+    @property
+    def session(self) -> Session:
+        """The conversation, for those who report on it."""
+        return self._session
+
+    @property
+    def trouble(self) -> str:
+        """What ails the port, "" when frames come."""
+        return self._trouble
 
     def mark(self, mark: schema.Watermark) -> None:
         """Hand an accepted watermark on to the dispenser."""
@@ -76,6 +103,9 @@ class PortTask:
         """Open, serve, close, and again; never ends by itself."""
         delay = _REOPEN_MIN
         while True:
+            self.beat()
+            while self.at_prompt:
+                await self._leave_alone()
             served = await self._serve_once()
             delay = _REOPEN_MIN if served else min(_REOPEN_MAX, delay * 2)
             await asyncio.sleep(delay)
@@ -85,8 +115,12 @@ class PortTask:
         if port is None:
             return False
         try:
+            await self._ask_for_prompt(port)
             await self._serve(port)
+        except _PromptError as error:
+            self._found_prompt(str(error))
         except PortLostError as error:
+            self._silences += isinstance(error, _SilentError)
             self._lost("port_lost", str(error))
         finally:
             self._session.closed()
@@ -96,14 +130,14 @@ class PortTask:
 
     def _open(self) -> SerialPort | None:
         try:
-            port = SerialPort(self._path)
+            port = SerialPort(self.path)
         except PortBusyError as error:
             self._lost("port_busy", str(error))
         except OSError as error:
             self._lost("port_lost", f"cannot be opened: {error.strerror or error}")
         else:
             self._counters.add("port_opened")
-            _log.log(logging.INFO if self._trouble else logging.DEBUG, "port=%s open", self._path)
+            _log.log(logging.INFO if self._trouble else logging.DEBUG, "port=%s open", self.path)
             self._port = port
             return port
         return None
@@ -111,13 +145,14 @@ class PortTask:
     def _lost(self, counter: str, text: str) -> None:
         self._counters.add(counter)
         if text != self._trouble:
-            _log.warning("port=%s %s", self._path, text)
+            _log.warning("port=%s %s", self.path, text)
         self._trouble = text
 
     async def _serve(self, port: SerialPort) -> None:
         deframer = Deframer()
         await self._carry_out(port, self._session.opened(self._now()))
         while True:
+            self.beat()
             data = await port.read(self._session.deadline - self._now())
             actions: list[Action] = []
             while self._requests:
@@ -125,6 +160,8 @@ class PortTask:
             if data:
                 actions += self._take(deframer, data)
             actions += self._session.tick(self._now())
+            if self._session.state is State.GREETING and self._watch.found(data):
+                raise _PromptError("a prompt instead of the firmware")
             await self._carry_out(port, actions)
 
     def _take(self, deframer: Deframer, data: bytes) -> list[Action]:
@@ -142,16 +179,18 @@ class PortTask:
         self._counters.add("line_garbage", damaged)
         if self._now() - self._garbage_logged >= _GARBAGE_LOG_EVERY:
             self._garbage_logged = self._now()
-            _log.warning("port=%s %d damaged frames passed over", self._path, damaged)
+            _log.warning("port=%s %d damaged frames passed over", self.path, damaged)
 
     async def _carry_out(self, port: SerialPort, actions: list[Action]) -> None:
         todo = deque(actions)
         while todo:
             action = todo.popleft()
             if isinstance(action, Send):
-                await port.write(framing.encode(action.frame), _WRITE_WITHIN)
+                data = framing.encode(action.frame)
+                self._watch.sent(data)
+                await port.write(data, _WRITE_WITHIN)
             elif isinstance(action, Reopen):
-                raise PortLostError(action.reason)
+                raise _SilentError(action.reason)
             elif isinstance(action, Greeted):
                 todo.extendleft(reversed(await self._greet(action)))
             else:
@@ -160,6 +199,8 @@ class PortTask:
 
     async def _greet(self, greeted: Greeted) -> list[Action]:
         hello = greeted.hello
+        self._silences = 0
+        self._patience.works()
         cursor: Cursor | None
         try:
             cursor = await self._spool.greet(greeted.dispenser, hello.epoch, greeted.body)
@@ -179,6 +220,46 @@ class PortTask:
         self._counters.add("records_spooled", len(added))
         self._listener.committed(last.dispenser, last.epoch, added, links[-1].seq + 1)
         return self._session.committed(last, self._now())
+
+    # ---- the prompt -------------------------------------------------------------------------
+
+    async def _ask_for_prompt(self, port: SerialPort) -> None:
+        # a raw prompt does not even echo
+        due = self._silences >= _SILENCES and self._patience.may_ask(self._now())
+        if due and await answers(port, self._now):
+            raise _PromptError("a prompt instead of the firmware")
+
+    def _found_prompt(self, text: str) -> None:
+        self.at_prompt = True
+        self._patience.free(self._now())
+        self._lost("prompts_found", text)
+
+    async def _leave_alone(self) -> None:
+        self.beat()
+        await asyncio.sleep(min(_LOOK_EVERY, max(0.05, self._patience.due - self._now())))
+        try:
+            port = SerialPort(self.path)
+        except PortBusyError:
+            # a tech is at work: the waiting begins anew
+            self._patience.free(self._now())
+        except OSError:
+            self.at_prompt = False
+        else:
+            await self._start_if_due(port)
+
+    async def _start_if_due(self, port: SerialPort) -> None:
+        try:
+            if self._now() >= self._patience.due:
+                self.at_prompt = False
+                self._patience.tried()
+                if await answers(port, self._now):
+                    await port.write(START, _WRITE_WITHIN)
+                    self._counters.add("prompts_ended")
+                    _log.warning("port=%s told to start its firmware", self.path)
+        except PortLostError:
+            self.at_prompt = False
+        finally:
+            port.close()
 
     def _request(self, request: Callable[[], list[Action]]) -> None:
         self._requests.append(request)
