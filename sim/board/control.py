@@ -23,7 +23,7 @@ OUTPUT = 8  # ident: pin, value: level an output has kept over a soft reset
 CLOCK = 16  # stamp: ns since 1970 that machine.RTC shows when the monotonic clock shows 0
 SCRATCH = 17  # ident: watchdog scratch register; value: 32 bits, signed
 WATCHDOG = 18  # value: timeout in us, 0 = stopped; to the supervisor: started or stopped
-# Board to supervisor; stamp: ns since 1970, real time.
+# Board to supervisor; stamp: ns since 1970, of the board's world.
 READY = 32  # boot.py is done: USB comes up
 RESET = 33  # ident: RESET_...
 FEED = 34  # value: timeout in us
@@ -33,6 +33,12 @@ PIXELS = 37  # ident: pin; payload: bytes as sent
 OPERATION = 38  # ident: OP_..., value: block or page, stamp: bytes
 CUT_DONE = 39  # power is gone, inside operation `value`
 HEAP = 40  # value: peak of allocated bytes so far
+IDLE = 41  # virtual time only; ident: IDLE_..., payload: i64, until then (us of the world)
+STARVED = 42  # virtual time only: the watchdog bites
+
+QUIET = (OPERATION, HEAP)  # nobody outside acts on these
+IDLE_WAITS = 0
+IDLE_PRINTS = 1  # for room in its terminal
 
 RESET_HARD = 0
 RESET_SOFT = 1
@@ -43,6 +49,15 @@ OP_EEPROM = 2
 
 CHIP_DS3231 = 1
 CHIP_AT24C32 = 2
+
+# Virtual time: a page shared by both sides, int64 each, in us since the world began.
+PAGE_SIZE = 4096
+NOW_AT = 0
+STARVES_AT = 8  # when the watchdog bites, 0 = it does not run
+# What the supervisor grants, in us: it is `now`; nothing else happens before `horizon`; before
+# `free` the board need not ask.
+GRANT = "<qqq"
+GRANT_SIZE = 24
 
 # Why the board boots, as the RP2040's watchdog REASON register has it (datasheet 4.7.6).
 REASON_POWER = 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,19 +13,21 @@ from typing import Literal, Self
 
 from hardware.board import Board
 from sim.board import control, images
+from sim.board.environment import Environment
 from sim.board.events import OPERATIONS, Cut, Exit, OutputEvent, output
 from sim.board.launcher import SOFT_RESET
 from sim.board.process import BoardProcess, Boot, Message, heap_size
 from sim.board.pty_link import Relay
+from sim.board.turns import Turns
 from sim.board.watchdog import Watchdog
 from sim.board.wiring import wiring
+from sim.clock import Clock, RealClock, VirtualClock
 
 __all__ = ["Cut", "EmulatedBoard", "Exit", "OutputEvent"]
 
 State = Literal["off", "booting", "running", "resetting"]
 
 RESET_TIME = 1_609_459_200  # machine.RTC after a hard reset: 2021-01-01
-ADC_FULL_MV = 3300
 # What the emulation itself occupies in the interpreter's heap; a test holds it to the truth.
 SHIM_HEAP = 64 * 1024
 
@@ -44,8 +45,13 @@ class EmulatedBoard:
         on_output: Callable[[OutputEvent], None] | None = None,
         log: logging.Logger | None = None,
         erase_ms: int = 0,
+        clock: Clock | None = None,
+        seed: int | None = None,
     ) -> None:
         """Prepare it, switched off. `heap` as MicroPython's -X heapsize; `erase_ms` per block.
+
+        The board lives in the time of `clock`, real or virtual; without, in real time. A `seed`
+        makes its random numbers, and so whatever it stores, repeatable.
 
         Raises ValueError when the folder's images do not fit the hardware.
         """
@@ -64,19 +70,22 @@ class EmulatedBoard:
         self._heap = heap_size(heap) + SHIM_HEAP
         self._erase_ms = erase_ms
         self._on_output = on_output
+        self._seed = seed
+        self._time = clock or RealClock()
         self._log = log or logging.getLogger(f"board.{name}")
         self._loop = asyncio.get_running_loop()
-        images.create(self.folder, hardware.flash.size)
+        images.create(self.folder, hardware.flash.size, self._time.now_ns)
         self._console = (self.folder / "console.log").open("ab", buffering=0)
-        self._relay = Relay(self.folder / "port", self._console_write)
+        self._relay = Relay(self.folder / "port", self._console_write, self._time)
+        self._turns: Turns | None = None
+        if isinstance(self._time, VirtualClock):
+            self._turns = Turns(self._time, name, self._relay.in_flight, self._starved)
         self._process: BoardProcess | None = None
-        self._active = dict.fromkeys(hardware.inputs, False)
-        self._battery_mv = 4500
-        self._present = dict.fromkeys(hardware.i2c.devices, True)
+        self._environment = Environment(hardware)
         self._pin_names = {pin: name for name, pin in hardware.pins().items()}
         self._cause = ""  # why the process is being ended
         self._changed = self._loop.create_future()
-        self._watchdog = Watchdog(self._starved, self._last_messages)
+        self._watchdog = Watchdog(self._starved, self._last_messages, self._turns is not None)
         self._armed = (0, 0)  # operations until the cut, bytes of the last
         self._echoed = False  # the board counts, too
         self._cuts_before = 0
@@ -90,10 +99,12 @@ class EmulatedBoard:
         self._reset_chip()
 
     def _reset_chip(self) -> None:
-        self._boot_ns = time.monotonic_ns()
+        self._boot_ns = self._time.monotonic_ns()
         self._clock = RESET_TIME * 10**9 - self._boot_ns
         self._levels.clear()
         self._watchdog.feed(0)
+        if self._turns:
+            self._turns.stop_watchdog()
         self._raw = 0
 
     # --- power and cable
@@ -120,7 +131,7 @@ class EmulatedBoard:
             raise ValueError("operation counts from 1, byte from 0")
         self._armed, self._echoed = (operation, byte), False
         self._cuts_before = len(self.cuts)
-        self._send(control.CUT, 0, operation, byte)
+        self._send(control.pack(control.CUT, 0, operation, byte))
 
     async def wait_cut(self, timeout: float = 10) -> Cut:
         """The cut that `cut_at` armed; raises TimeoutError when it does not come."""
@@ -134,13 +145,13 @@ class EmulatedBoard:
         """Pull the USB cable: the port vanishes, the board runs on from its battery."""
         self.plugged = False
         self._relay.detach()
-        self._send_vbus()
+        self._send(*self._environment.set_plugged(False))
         self._notify()
 
     async def plug(self) -> None:
         """Put the USB cable in: the port is back under the same path once boot.py is done."""
         self.plugged = True
-        self._send_vbus()
+        self._send(*self._environment.set_plugged(True))
         self._attach()
         self._notify()
 
@@ -149,6 +160,8 @@ class EmulatedBoard:
         await self.power_cut()
         self._relay.detach()
         self._console.close()
+        if self._turns:
+            self._turns.close()
 
     async def __aenter__(self) -> Self:
         """Switch on."""
@@ -190,31 +203,29 @@ class EmulatedBoard:
 
         Raises KeyError for an unknown name.
         """
-        pin = self.hardware.inputs[name].pin
-        self._active[name] = active
-        now = time.time_ns()
-        self._send(control.INPUT, pin, int(active))
+        messages = self._environment.set_input(name, active)
+        now = self._time.now_ns
+        self._send(*messages)
         return now
 
     def set_battery(self, millivolts: int) -> None:
         """Voltage of the cells; the pin sees it through the board's divider."""
-        self._battery_mv = millivolts
-        self._send_raw(self._battery())
+        self._send(*self._environment.set_battery(millivolts))
 
     def rtc_present(self, present: bool) -> None:
         """Whether the DS3231 answers on the bus."""
-        self._set_present("ds3231", present)
+        self._send(*self._environment.set_present("ds3231", present))
 
     def eeprom_present(self, present: bool) -> None:
         """Whether the AT24C32 answers on the bus."""
-        self._set_present("at24c32", present)
+        self._send(*self._environment.set_present("at24c32", present))
 
     def rtc_set_offset(self, seconds: float) -> None:
-        """Let the DS3231 jump: host's clock (UTC) plus `seconds` from now on."""
+        """Let the DS3231 jump: the world's clock (UTC) plus `seconds` from now on."""
         images.set_rtc_offset(self.folder, seconds)
 
     def rtc_offset(self) -> float:
-        """Seconds by which the DS3231 is ahead of the host's clock."""
+        """Seconds by which the DS3231 is ahead of the world's clock."""
         return images.rtc_offset(self.folder)
 
     def rtc_stop_oscillator(self) -> None:
@@ -222,7 +233,10 @@ class EmulatedBoard:
         images.stop_oscillator(self.folder)
 
     async def wait_for(self, condition: Callable[[], bool], timeout: float = 10) -> None:
-        """Return once the condition holds, looked at after every change; raises TimeoutError."""
+        """Return once the condition holds, looked at after every change; raises TimeoutError.
+
+        The timeout is real time; this does not let virtual time run, the clock's `run_until` does.
+        """
         async with asyncio.timeout(timeout):
             while not condition():
                 await asyncio.shield(self._changed)
@@ -236,30 +250,33 @@ class EmulatedBoard:
         flash = self.hardware.flash
         boot = Boot(
             self.folder, str(self._heap), self._raw, self._boot_ns // 1000, self.unique_id,
-            self._reason, flash.block_size, flash.blocks, self._erase_ms,
+            self._reason, flash.block_size, flash.blocks, self._erase_ms, self._random(),
         )  # fmt: skip
         self._process = BoardProcess(
-            boot, self._surroundings(), self._message, self._relay.from_board, self._exited
-        )
+            boot, self._surroundings(), self._message, self._relay.from_board, self._exited,
+            self._turns,
+        )  # fmt: skip
+        if self._turns:
+            self._turns.started(self._process)
         self._log.info("boot %d, pid %d", self.boots, self._process.pid)
         self._notify()
 
     def _surroundings(self) -> list[bytes]:
         """What is true before the firmware looks: wiring, levels, and what outlives a reset."""
-        messages = wiring(self.hardware)
-        for name, part in self.hardware.inputs.items():
-            messages.append(control.pack(control.INPUT, part.pin, int(self._active[name])))
-        for name, address in self.hardware.i2c.devices.items():
-            messages.append(control.pack(control.PRESENT, address, int(self._present[name])))
+        messages = wiring(self.hardware) + self._environment.all()
         for register, value in enumerate(self._scratch):
             messages.append(control.pack(control.SCRATCH, register, value))
         for pin, level in self._levels.items():
             messages.append(control.pack(control.OUTPUT, pin, level))
         messages.append(control.pack(control.CLOCK, 0, 0, self._clock))
         messages.append(control.pack(control.CUT, 0, *self._armed))
-        fed_us = time.monotonic_ns() // 1000
+        fed_us = self._time.monotonic_ns() // 1000
         messages.append(control.pack(control.WATCHDOG, 0, self._watchdog.timeout_us, fed_us))
-        return [*messages, self._battery(), *self._vbus()]
+        return messages
+
+    def _random(self) -> str:
+        """What this boot's random numbers are made from."""
+        return "" if self._seed is None else f"{self._seed}/{self.name}/{self.boots}"
 
     def _end(self, cause: str) -> None:
         """Kill the process; `_exited` goes on from there."""
@@ -270,14 +287,18 @@ class EmulatedBoard:
                 self._relay.disconnect()
                 self._relay.detach()
             self._process.kill()
+            if self._turns:
+                self._turns.ending()
 
     def _exited(self, code: int) -> None:
         self._process = None
+        if self._turns:
+            self._turns.ended()
         cause = self._cause or "crash"
         self._relay.disconnect()
         if cause == "crash" and code in (SOFT_RESET, SOFT_RESET + 1):
             cause, self._raw = "soft reset", code - SOFT_RESET
-        self.exits.append(Exit(time.time_ns(), cause, code))
+        self.exits.append(Exit(self._time.now_ns, cause, code))
         self._log.info("process ended: %s, code %d", cause, code)
         if cause == "soft reset":
             self._relay.from_board(b"MPY: soft reboot\r\n")
@@ -293,6 +314,8 @@ class EmulatedBoard:
         self._armed = (0, 0)
         self._watchdog.feed(0)
         self._relay.detach()
+        if self._turns:
+            self._turns.off()
         if cause == "crash":
             self._log.error("the interpreter died; see %s", self._console.name)
         self._notify()
@@ -300,6 +323,11 @@ class EmulatedBoard:
     # --- what the board says
 
     def _message(self, message: Message) -> None:
+        if message.kind == control.IDLE and self._turns:
+            self._turns.idle(message)
+            return
+        if self._turns and message.kind not in control.QUIET:
+            self._turns.noticed(message)
         if message.kind in (control.LEVEL, control.PWM, control.PIXELS):
             self._output(message)
         else:
@@ -312,6 +340,7 @@ class EmulatedBoard:
             control.RESET: self._reset,
             control.WATCHDOG: self._watchdog_set,
             control.FEED: self._watchdog_set,
+            control.STARVED: lambda _: self._starved(),
             control.CLOCK: self._clock_set,
             control.SCRATCH: self._scratch_set,
             control.OPERATION: self._operation,
@@ -323,7 +352,7 @@ class EmulatedBoard:
     def _ready(self, message: Message) -> None:
         if self._process and not self._cause:
             self.state = "running"
-            self._relay.connect(self._process)
+            self._relay.connect(self._turns or self._process)
             self._attach()
 
     def _reset(self, message: Message) -> None:
@@ -382,29 +411,11 @@ class EmulatedBoard:
         if self.plugged and self.state == "running" and not self._relay.port.attached:
             self._relay.port.attach()
 
-    def _vbus(self) -> list[bytes]:
-        pin = self.hardware.internal.get("vbus_sense")
-        return [] if pin is None else [control.pack(control.INPUT, pin, int(self.plugged))]
-
-    def _send_vbus(self) -> None:
-        for message in self._vbus():
-            self._send_raw(message)
-
-    def _battery(self) -> bytes:
-        at_pin = self._battery_mv / self.hardware.dividers.get("battery", 1)
-        reading = min(max(round(at_pin * 65535 / ADC_FULL_MV), 0), 65535)
-        return control.pack(control.ANALOG, self.hardware.adc["battery"], reading)
-
-    def _set_present(self, chip: str, present: bool) -> None:
-        self._present[chip] = present
-        self._send(control.PRESENT, self.hardware.i2c.devices[chip], int(present))
-
-    def _send(self, kind: int, ident: int = 0, value: int = 0, stamp: int = 0) -> None:
-        self._send_raw(control.pack(kind, ident, value, stamp))
-
-    def _send_raw(self, message: bytes) -> None:
-        if self._process:
-            self._process.send(message)
+    def _send(self, *messages: bytes) -> None:
+        to = self._turns or self._process
+        for message in messages:
+            if to:
+                to.send(message)
 
     def _console_write(self, data: bytes) -> None:
         self._console.write(data)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import time
 from pathlib import Path
 
 from sim.board import control
@@ -13,8 +12,11 @@ EEPROM_SIZE = 4096
 EPOCH_2000_NS = 946_684_800 * 10**9
 
 
-def create(folder: Path, flash_size: int) -> None:
-    """Make what is missing: erased flash and EEPROM, and an RTC that has never run."""
+def create(folder: Path, flash_size: int, now_ns: int) -> None:
+    """Make what is missing: erased flash and EEPROM, and an RTC that begins to run now.
+
+    `now_ns`: the world's time, since 1970. Raises ValueError when an image has another size.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, size in (("flash.img", flash_size), ("eeprom.bin", EEPROM_SIZE)):
         path = folder / name
@@ -23,16 +25,16 @@ def create(folder: Path, flash_size: int) -> None:
         if path.stat().st_size != size:
             raise ValueError(f"{path} has {path.stat().st_size} bytes, the board needs {size}")
     if not (folder / "rtc.bin").exists():
-        (folder / "rtc.bin").write_bytes(_new_rtc())
+        (folder / "rtc.bin").write_bytes(_new_rtc(now_ns))
 
 
-def _new_rtc() -> bytes:
+def _new_rtc(now_ns: int) -> bytes:
     # DS3231 datasheet, table "power-on state": 2000-01-01, control 1Ch, status 88h (OSF set), 25 C
     registers = bytearray(12)
     registers[0x0E - control.RTC_FIRST_REGISTER] = 0x1C
     registers[0x0F - control.RTC_FIRST_REGISTER] = 0x88
     registers[0x11 - control.RTC_FIRST_REGISTER] = 0x19
-    return struct.pack(control.RTC_OFFSET, -time.time_ns()) + bytes(registers) + bytes(2)
+    return struct.pack(control.RTC_OFFSET, -now_ns) + bytes(registers) + bytes(2)
 
 
 def set_rtc_offset(folder: Path, seconds: float) -> None:

@@ -1,7 +1,9 @@
 """Child process of the emulated board: CPython that loads MicroPython's Unix port and becomes it.
 
-Run as `python -I -S launcher.py EXTENSION HEAP RAW BOOT_US PARENT ARGUMENT...`. Exits with 100
-plus the REPL mode (0 friendly, 1 raw) when MicroPython ends by itself, which is a soft reset.
+Run as `python -I -S launcher.py EXTENSION HEAP RAW BOOT_US PARENT RANDOM VIRTUAL ARGUMENT...`.
+RANDOM is what random numbers are made from, VIRTUAL the arguments of `lockstep.Lockstep`; `-` is
+without. Exits with 100 plus the REPL mode (0 friendly, 1 raw) when MicroPython ends by itself,
+which is a soft reset.
 
 Three things differ from the stock Unix port, and are patched in its global offset table (ELF
 x86-64, System V ABI):
@@ -9,6 +11,7 @@ x86-64, System V ABI):
   interpreter is, also out of its allocator and its file system.
 - Milliseconds count from the last hard reset, also for asyncio's task queue, which is in C.
 - `os.getenv` of a name that starts with 0x01 is a call to this file, from the board's own modules.
+In virtual time, see `lockstep.py`, more of them.
 """
 
 import _thread
@@ -195,11 +198,31 @@ def patch_clock(interpreter: Interpreter, boot_us: int) -> None:
     interpreter.patch("mp_hal_ticks_ms", ctypes.CFUNCTYPE(ctypes.c_uint64), ticks_ms)
 
 
-def patch_getenv(interpreter: Interpreter) -> None:
-    """Answer the board's own modules; everybody else gets the environment."""
+def patch_random(interpreter: Interpreter, seed: str) -> None:
+    """Make os.urandom and the seed of module random repeatable."""
+    import hashlib
+
+    state = hashlib.sha256(seed.encode())
+
+    def get_random(count: int, buffer: int) -> None:
+        data = b""
+        while len(data) < count:
+            state.update(b"next")
+            data += state.digest()
+        ctypes.memmove(buffer, data, count)
+
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_size_t, ctypes.c_void_p)
+    interpreter.patch("mp_hal_get_random", kind, get_random)
+
+
+def patch_getenv(interpreter: Interpreter, timer: Any, watchdog: bytes | None) -> None:
+    """Answer the board's own modules; everybody else gets the environment.
+
+    `watchdog`: address of the int64 in which virtual time looks for the watchdog's end.
+    """
     lib = interpreter.lib
-    timer = Timer(lib)
     real = libc.getenv
+    address = ctypes.create_string_buffer(watchdog) if watchdog else None
     real.argtypes, real.restype = [ctypes.c_char_p], ctypes.c_void_p
 
     def getenv(name: bytes) -> int | None:
@@ -213,6 +236,8 @@ def patch_getenv(interpreter: Interpreter) -> None:
         elif name.startswith(b"\x01timer "):
             function, delay_us = name.split()[1:]
             timer.arm(int(function), int(delay_us))
+        elif name == b"\x01watchdog":
+            return ctypes.addressof(address) if address else None
         else:
             return real(name)  # type: ignore[no-any-return]
         return None
@@ -220,23 +245,35 @@ def patch_getenv(interpreter: Interpreter) -> None:
     interpreter.patch("getenv", ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p), getenv)
 
 
+def patch_time(interpreter: Interpreter, boot_us: int, virtual: str) -> None:
+    """Give the board its time, real or virtual, and its timers."""
+    if virtual == "-":
+        patch_clock(interpreter, boot_us)
+        patch_getenv(interpreter, Timer(interpreter.lib), None)
+        return
+    sys.path.append(os.path.dirname(__file__))  # noqa: PTH120
+    lockstep = __import__("lockstep").Lockstep(interpreter, *map(int, virtual.split(",")), boot_us)
+    patch_getenv(interpreter, lockstep, lockstep.address)
+
+
 def main(arguments: list[str]) -> int:
     """Become the board; see the module's text for the arguments."""
-    extension, heap, raw, boot_us, parent = arguments[:5]
+    extension, heap, raw, boot_us, parent, random, virtual = arguments[:7]
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(parent):
         return 1  # the supervisor died before it could be noticed
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     interpreter = Interpreter(extension)
     patch_interrupts(interpreter)
-    patch_clock(interpreter, int(boot_us))
-    patch_getenv(interpreter)
+    if random != "-":
+        patch_random(interpreter, random)
+    patch_time(interpreter, int(boot_us), virtual)
     interpreter.rename("mp_module_sys", b"linux [", b"Raspberry Pi Pico with RP2040")
     interpreter.rename("mp_module_sys", b"linux", b"rp2")
     mode = ctypes.c_int.in_dll(interpreter.lib, "pyexec_mode_kind")
     mode.value = int(raw)
     words = [b"micropython", b"-X", b"heapsize=" + heap.encode(), b"-i"]
-    words += [word.encode() for word in arguments[5:]]
+    words += [word.encode() for word in arguments[7:]]
     vector = (ctypes.c_char_p * (len(words) + 1))(*words, None)
     return interpreter.lib.micropython_unix_main(len(words), vector) or SOFT_RESET + mode.value
 

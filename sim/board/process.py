@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import fcntl
 import importlib.util
 import os
@@ -13,9 +14,11 @@ import subprocess
 import sys
 import termios
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from sim.board import control
 
@@ -23,7 +26,10 @@ HERE = Path(__file__).parent
 READ_SIZE = 1 << 16
 # As much as the rp2 port's USB CDC buffer takes at once; also what a full host makes it drop.
 CONSOLE_SIZE = 256
+PERSONALITY_QUERY, ADDR_NO_RANDOMIZE = 0xFFFFFFFF, 0x0040000  # personality(2)
 HEAP_UNITS = ("", "K", "M", "w", "wK", "wM")
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,23 @@ class Message:
     payload: bytes
 
 
+class Virtual(Protocol):
+    """What a process in virtual time is started with, see `sim.board.turns`."""
+
+    def descriptors(self) -> tuple[int, int]:
+        """Page and grants; the second is closed after the start."""
+
+    def arguments(self, *descriptors: int) -> str:
+        """The launcher's argument for page, grants and the pipe of messages."""
+
+
 @dataclass(frozen=True)
 class Boot:
-    """What a process is started with; `time_us` is the monotonic clock at the last hard reset."""
+    """What a process is started with.
+
+    `time_us` is the monotonic clock at the last hard reset; random numbers are made from `random`
+    unless it is empty.
+    """
 
     folder: Path
     heap: str
@@ -50,6 +70,7 @@ class Boot:
     block_size: int
     blocks: int
     erase_ms: int
+    random: str
 
     def arguments(self, pipes: tuple[int, ...]) -> list[str]:
         """Arguments of `unixport/start.py`, as it expects them."""
@@ -87,6 +108,18 @@ def make_raw(terminal: int, *, interrupt: bool = False) -> None:
     termios.tcsetattr(terminal, termios.TCSANOW, settings)
 
 
+@contextmanager
+def _fixed_addresses(wanted: bool) -> Iterator[None]:
+    # what the collector takes for a pointer, and the order of some sets, depends on addresses
+    before = _libc.personality(PERSONALITY_QUERY)
+    if wanted:
+        _libc.personality(before | ADDR_NO_RANDOMIZE)
+    try:
+        yield
+    finally:
+        _libc.personality(before)
+
+
 class BoardProcess:
     """The interpreter's process. Callbacks come from the running event loop."""
 
@@ -97,12 +130,13 @@ class BoardProcess:
         on_message: Callable[[Message], None],
         on_console: Callable[[bytes], None],
         on_exit: Callable[[int], None],
+        virtual: Virtual | None = None,
     ) -> None:
         """Start it; the messages in `first` wait in the channel before it runs."""
         self._loop = asyncio.get_running_loop()
         self._on_message, self._on_console, self._on_exit = on_message, on_console, on_exit
         self._buffer = b""
-        self._paused = False
+        self.paused = False
         self.dropped_messages = 0
         self._terminal, slave = pty.openpty()
         make_raw(slave)
@@ -114,7 +148,7 @@ class BoardProcess:
         fcntl.fcntl(self._rx, fcntl.F_SETPIPE_SZ, 1 << 20)
         for message in first:
             self.send(message)
-        self._child = self._spawn(boot, slave, (rx, tx, *wake))
+        self._child = self._spawn(boot, slave, (rx, tx, *wake), virtual)
         for descriptor in (slave, rx, tx, *wake):
             os.close(descriptor)
         self._exit = os.pidfd_open(self._child.pid)
@@ -122,14 +156,22 @@ class BoardProcess:
         self._loop.add_reader(self._rx, self.receive)
         self._loop.add_reader(self._terminal, self._read_console)
 
-    def _spawn(self, boot: Boot, slave: int, pipes: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, boot: Boot, slave: int, pipes: tuple[int, ...], virtual: Virtual | None
+    ) -> subprocess.Popen[bytes]:
         python = [sys.executable, "-I", "-S", str(HERE / "launcher.py")]
         plumbing = [extension(), boot.heap, str(boot.raw), str(boot.time_us), str(os.getpid())]
-        return subprocess.Popen(
-            [*python, *plumbing, *boot.arguments(pipes)],
-            stdin=slave, stdout=slave, stderr=slave, pass_fds=pipes, start_new_session=True,
-            env={"TZ": "UTC0", "HOME": "/nonexistent"},
-        )  # fmt: skip
+        shared: tuple[int, ...] = virtual.descriptors() if virtual else ()
+        time = virtual.arguments(*shared, pipes[1]) if virtual else "-"
+        with _fixed_addresses(bool(boot.random)):
+            child = subprocess.Popen(
+                [*python, *plumbing, boot.random or "-", time, *boot.arguments(pipes)],
+                stdin=slave, stdout=slave, stderr=slave, pass_fds=(*pipes, *shared),
+                start_new_session=True, env={"TZ": "UTC0", "HOME": "/nonexistent"},
+            )  # fmt: skip
+        for descriptor in shared[1:]:
+            os.close(descriptor)
+        return child
 
     @property
     def pid(self) -> int:
@@ -165,13 +207,13 @@ class BoardProcess:
 
     def pause_console(self) -> None:
         """Leave what the board writes in its terminal, until it blocks there."""
-        self._paused = True
+        self.paused = True
         self._loop.remove_reader(self._terminal)
 
     def resume_console(self) -> None:
         """Read the terminal again."""
-        if self._paused:
-            self._paused = False
+        if self.paused:
+            self.paused = False
             self._loop.add_reader(self._terminal, self._read_console)
 
     def receive(self) -> None:
@@ -197,6 +239,11 @@ class BoardProcess:
             at = end
             self._on_message(Message(kind, ident, value, stamp, payload))
         self._buffer = self._buffer[at:]
+
+    def read_console(self) -> None:
+        """Take all that the board has written so far, unless paused."""
+        while not self.paused and self._read_console():
+            pass
 
     def _read_console(self) -> bool:
         try:

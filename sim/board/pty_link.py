@@ -7,20 +7,42 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import fcntl
 import os
 import pty
 import select
+import struct
+import termios
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
-from sim.board.process import BoardProcess, make_raw
+from sim.board.process import make_raw
+from sim.clock import Clock, Timer
 
 READ_SIZE = 4096
 KEPT_SIZE = 256  # the rp2 port keeps this much for the next opener while the port is closed
 HOST_WAIT_S = 0.5  # and waits this long for a host that does not read, before it drops
+HOST_READS_S = 5.0  # real time after which virtual time goes on without a host that does not read
 IN_OPEN, IN_CLOSE_WRITE, IN_CLOSE_NOWRITE = 0x20, 0x08, 0x10  # inotify(7)
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Terminal(Protocol):
+    """The board's end: its process, or what keeps bytes until it may take them."""
+
+    def type(self, data: bytes) -> int:
+        """Give bytes to the board; returns how many it took."""
+
+    def when_typable(self, callback: Callable[[], None]) -> None:
+        """Call back once, when it may take bytes again."""
+
+    def pause_console(self) -> None:
+        """Leave what the board writes."""
+
+    def resume_console(self) -> None:
+        """Read it again."""
 
 
 class HostPort:
@@ -34,6 +56,9 @@ class HostPort:
         self._kept = b""
         self._paused = False
         self.opened = False
+        self._slave = ""
+        self._sent = False  # something that the host may not have read yet
+        self._unread = (0, 0.0)  # bytes, and since when
 
     @property
     def attached(self) -> bool:
@@ -44,7 +69,7 @@ class HostPort:
         """Make the terminal and point the link to it."""
         self._master, slave = pty.openpty()
         make_raw(slave)
-        path = os.ttyname(slave)
+        path = self._slave = os.ttyname(slave)
         os.set_blocking(self._master, False)
         self._watch = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         events = IN_OPEN | IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
@@ -79,9 +104,42 @@ class HostPort:
             self._kept = (self._kept + data)[-KEPT_SIZE:]
             return len(data)
         try:
+            self._sent = True
             return os.write(self._master, data)
         except BlockingIOError:
             return 0
+
+    def in_flight(self) -> bool:
+        """Whether the host has sent what was not taken here, or not yet read what was sent."""
+        if not self.attached:
+            return False
+        poll = select.poll()
+        poll.register(self._watch, select.POLLIN)
+        if not self._paused:
+            poll.register(self._master, select.POLLIN)
+        return any(event & select.POLLIN for _, event in poll.poll(0)) or self._is_unread()
+
+    def _is_unread(self) -> bool:
+        # a host that does not read for that long in real time does not count any more
+        if not self._sent or not self.opened:
+            return False
+        count, now = self._count_unread(), self._loop.time()
+        if count != self._unread[0]:
+            self._unread = (count, now)
+        self._sent = count > 0
+        return self._sent and now - self._unread[1] < HOST_READS_S
+
+    def _count_unread(self) -> int:
+        # poll makes the kernel finish what is on its way, and only the slave knows the count
+        slave = os.open(self._slave, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            poll = select.poll()
+            poll.register(slave, select.POLLIN)
+            poll.poll(0)
+            return int(struct.unpack("i", fcntl.ioctl(slave, termios.FIONREAD, bytes(4)))[0])
+        finally:
+            os.close(slave)
+            self._look()
 
     def when_writable(self, callback: Callable[[], None]) -> None:
         """Call back whenever the host has room, until `stop_waiting`."""
@@ -106,7 +164,10 @@ class HostPort:
                 self._loop.add_reader(self._master, self._read)
 
     def _look(self) -> None:
-        os.read(self._watch, READ_SIZE)
+        try:
+            os.read(self._watch, READ_SIZE)
+        except BlockingIOError:  # `in_flight` has looked
+            return
         poll = select.poll()
         poll.register(self._master, select.POLLIN)
         if any(event & select.POLLHUP for _, event in poll.poll(0)):
@@ -120,6 +181,7 @@ class HostPort:
             self._loop.add_reader(self._master, self._read)
         if self._kept:
             kept, self._kept = self._kept, b""
+            self._sent = True
             os.write(self._master, kept)
 
     def _closed(self) -> None:
@@ -149,18 +211,18 @@ class Relay:
     the bytes that arrive; drop, garble or add as wanted.
     """
 
-    def __init__(self, link: Path, on_console: Callable[[bytes], None]) -> None:
+    def __init__(self, link: Path, on_console: Callable[[bytes], None], clock: Clock) -> None:
         self.port = HostPort(link, self._from_host)
         self.tamper: Callable[[str, bytes], bytes] | None = None
         self.dropped = 0
         self._on_console = on_console
-        self._loop = asyncio.get_running_loop()
-        self._board: BoardProcess | None = None
+        self._clock = clock
+        self._board: Terminal | None = None
         self._to_board = b""
         self._to_host = b""
-        self._patience: asyncio.TimerHandle | None = None
+        self._patience: Timer | None = None
 
-    def connect(self, board: BoardProcess) -> None:
+    def connect(self, board: Terminal) -> None:
         """The board listens from now on; what the host sent meanwhile comes first."""
         self._board = board
         self._push_to_board()
@@ -175,6 +237,10 @@ class Relay:
         self._give_up()
         self.port.detach()
         self.port.resume()
+
+    def in_flight(self) -> bool:
+        """Whether bytes are on their way that nobody has looked at."""
+        return self.port.in_flight()
 
     def from_board(self, data: bytes) -> None:
         """The board has written to its terminal."""
@@ -192,7 +258,7 @@ class Relay:
         if not self._to_host:
             self._flowing()
         elif self._patience is None:
-            self._patience = self._loop.call_later(HOST_WAIT_S, self._give_up)
+            self._patience = self._clock.call_later(HOST_WAIT_S, self._give_up)
             self.port.when_writable(self._push_to_host)
             if self._board:
                 self._board.pause_console()

@@ -48,8 +48,12 @@ def mktime(moment):
     return int(utime.mktime(tuple(moment[:8])))
 
 
+def uptime_ms():
+    return (utime.ticks_us() - _boot_us) // 1000
+
+
 def ticks_ms():
-    return (utime.ticks_us() - _boot_us) // 1000 & _MASK
+    return uptime_ms() & _MASK
 
 
 def ticks_us():
@@ -59,10 +63,14 @@ def ticks_us():
 ticks_cpu = ticks_us
 
 
-def ticks_add(ticks, delta):
+def checked(delta):
     if not -_HALF < delta < _HALF:
         raise OverflowError("ticks interval overflow")
-    return ticks + delta & _MASK
+    return delta
+
+
+def ticks_add(ticks, delta):
+    return ticks + checked(delta) & _MASK
 
 
 def ticks_diff(later, earlier):

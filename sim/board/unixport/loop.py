@@ -8,10 +8,25 @@ import clock
 import control
 import utime
 
-sys.modules["time"] = clock  # for asyncio as for the firmware
+
+class _Ticks:
+    # asyncio's task queue is in C and its ticks do not wrap, so asyncio's must not either; what a
+    # wrap in time forbids is forbidden all the same
+    ticks_ms = clock.uptime_ms
+
+    def ticks_add(ticks, delta):
+        return ticks + clock.checked(delta)
+
+    def ticks_diff(later, earlier):
+        return later - earlier
+
+
+sys.modules["time"] = _Ticks
 
 import asyncio  # noqa: E402
 import asyncio.core as core  # noqa: E402
+
+sys.modules["time"] = clock
 
 _SAMPLE_MS = 100
 

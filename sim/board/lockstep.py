@@ -1,0 +1,211 @@
+"""Virtual time in the interpreter's process: whatever would wait asks the supervisor for a turn.
+
+Loaded by the launcher only when the board lives in virtual time. The interpreter's calls into the
+operating system that wait or tell the time are replaced here, so MicroPython, asyncio's task
+queue (which is in C) and the board's own modules see virtual time without knowing. Time moves
+- when the interpreter waits: by itself before `free`, otherwise the supervisor grants it;
+- by a microsecond whenever it asks for the ticks, so that loops which wait for them end.
+
+Times are in us since the world began; what the two sides share is in `control.py`.
+"""
+
+import ctypes
+import errno
+import mmap
+import os
+import struct
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sim.board import control
+else:
+    import control  # the launcher is no part of a package
+
+NEVER = 1 << 60
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_int, _long, _pointer = ctypes.c_int, ctypes.c_long, ctypes.c_void_p
+
+
+class _PollFd(ctypes.Structure):
+    _fields_ = (("fd", _int), ("events", ctypes.c_short), ("revents", ctypes.c_short))
+
+
+def _real(name: str, *arguments: Any, result: Any = _int) -> Any:
+    function = getattr(_libc, name)
+    function.argtypes, function.restype = arguments, result
+    return function
+
+
+_poll = _real("poll", _pointer, ctypes.c_ulong, _int)
+_read = _real("read", _int, _pointer, ctypes.c_size_t, result=ctypes.c_ssize_t)
+_write = _real("write", _int, _pointer, ctypes.c_size_t, result=ctypes.c_ssize_t)
+
+
+def _fails(number: int) -> int:
+    ctypes.set_errno(number)
+    return -1
+
+
+class Lockstep:
+    """Virtual time of one process; also stands in for the launcher's timer thread."""
+
+    def __init__(
+        self, interpreter: Any, page: int, grants: int, messages: int, start_ns: int, boot_us: int
+    ) -> None:
+        """Take the descriptors, and the time over.
+
+        `start_ns`: when the world began, since 1970; `boot_us`: last hard reset, since then.
+        """
+        self._memory = mmap.mmap(page, control.PAGE_SIZE)
+        self._now = ctypes.c_int64.from_buffer(self._memory, control.NOW_AT)
+        self._starves = ctypes.c_int64.from_buffer(self._memory, control.STARVES_AT)
+        self._grants, self._messages = grants, messages
+        self._start_us, self._boot_us = start_ns // 1000, boot_us
+        self._schedule = interpreter.lib.mp_sched_schedule
+        self._function = _pointer()
+        self._due = NEVER
+        self._horizon = self._free = self._bound = 0
+        self._noticed = False
+        os.set_blocking(0, False)
+        self.address = str(ctypes.addressof(self._starves)).encode()
+        self._take(os.read(grants, control.GRANT_SIZE))
+        self._patch(interpreter)
+
+    def _patch(self, interpreter: Any) -> None:
+        size, signed = ctypes.c_size_t, ctypes.c_ssize_t
+        types: dict[str, tuple[Any, ...]] = {
+            "mp_hal_ticks_ms": (ctypes.c_uint64,),
+            "mp_hal_ticks_us": (ctypes.c_uint64,),
+            "mp_hal_time_ns": (ctypes.c_uint64,),
+            "mp_hal_delay_ms": (None, ctypes.c_uint64),
+            "gettimeofday": (_int, ctypes.POINTER(_long * 2), _pointer),
+            "usleep": (_int, ctypes.c_uint),
+            "poll": (_int, _pointer, ctypes.c_ulong, _int),
+            "read": (signed, _int, _pointer, size),
+            "write": (signed, _int, _pointer, size),
+        }
+        for name, (result, *arguments) in types.items():
+            kind = ctypes.CFUNCTYPE(result, *arguments, use_errno=True)
+            interpreter.patch(name, kind, getattr(self, name.replace("mp_hal_", "")))
+
+    def arm(self, function: int, delay_us: int) -> None:
+        """Schedule the MicroPython function at this address in `delay_us`; -1 = not at all."""
+        self._function = _pointer(function)
+        self._due = NEVER if delay_us < 0 else self._now.value + delay_us
+        self._find_bound()
+
+    # --- time
+
+    def _take(self, grant: bytes) -> None:
+        self._now.value, self._horizon, self._free = struct.unpack(control.GRANT, grant)
+        self._noticed = False
+        self._find_bound()
+
+    def _find_bound(self) -> None:
+        self._bound = min(self._horizon, self._due)
+
+    def _pass(self, until: int) -> None:
+        """Let time pass up to `until`; less of it if a timer or the world comes in between."""
+        until = min(until, self._due)
+        starves = self._starves.value or NEVER
+        if min(until, starves) < self._free and not self._noticed:
+            self._now.value = max(self._now.value, min(until, starves))
+        else:
+            self._ask(min(until, starves))
+        self._happen()
+
+    def _ask(self, until: int, why: int = control.IDLE_WAITS) -> None:
+        stamp = (self._start_us + self._now.value) * 1000
+        payload = struct.pack("<q", until)
+        os.write(self._messages, control.pack(control.IDLE, why, 0, stamp, payload))
+        self._take(os.read(self._grants, control.GRANT_SIZE))
+
+    def _happen(self) -> None:
+        now = self._now.value
+        if 0 < self._starves.value <= now:
+            stamp = (self._start_us + now) * 1000
+            os.write(self._messages, control.pack(control.STARVED, 0, 0, stamp))
+            os.read(self._grants, control.GRANT_SIZE)  # never comes
+        if self._due <= now:
+            self._due = NEVER
+            self._find_bound()
+            self._schedule(self._function, self._function)
+
+    def _deaf(self, us: int) -> None:
+        end = self._now.value + us
+        while self._now.value < end:
+            self._pass(end)
+
+    # --- what the interpreter calls
+
+    def ticks_ms(self) -> int:
+        """Milliseconds since the hard reset."""
+        return (self._now.value - self._boot_us) // 1000
+
+    def ticks_us(self) -> int:
+        """Microseconds, one of which this takes."""
+        self._now.value += 1
+        if self._now.value >= self._bound or 0 < self._starves.value <= self._now.value:
+            self._reached()
+        return self._now.value
+
+    def _reached(self) -> None:
+        if self._now.value >= self._horizon:
+            self._ask(self._now.value + 1)
+        self._happen()
+
+    def time_ns(self) -> int:
+        """Return ns since 1970."""
+        return (self._start_us + self._now.value) * 1000
+
+    def gettimeofday(self, moment: Any, _zone: Any) -> int:
+        """As gettimeofday(2)."""
+        seconds, us = divmod(self._start_us + self._now.value, 1_000_000)
+        moment[0][0], moment[0][1] = seconds, us
+        return 0
+
+    def delay_ms(self, ms: int) -> None:
+        """Sleep, whatever happens."""
+        self._deaf(ms * 1000)
+
+    def usleep(self, us: int) -> int:
+        """Sleep, whatever happens."""
+        self._deaf(us)
+        return 0
+
+    def poll(self, entries: int, count: int, timeout: int) -> int:
+        """As poll(2); EINTR whenever something may have happened before the time is over."""
+        ready = int(_poll(entries, count, 0))
+        if ready or not timeout:
+            return ready
+        end = NEVER if timeout < 0 else self._now.value + timeout * 1000
+        self._pass(end)
+        ready = int(_poll(entries, count, 0))
+        return _fails(errno.EINTR) if not ready and self._now.value < end else ready
+
+    def read(self, descriptor: int, buffer: int, size: int) -> int:
+        """As read(2); the prompt waits here for its input."""
+        count = int(_read(descriptor, buffer, size))
+        if descriptor or count >= 0 or ctypes.get_errno() != errno.EAGAIN:
+            return count
+        self._pass(NEVER)
+        return _fails(errno.EINTR)
+
+    def write(self, descriptor: int, data: int, size: int) -> int:
+        """As write(2); what is printed can be noticed, and may have to wait for its reader."""
+        if descriptor not in (1, 2):
+            if descriptor == self._messages and ctypes.string_at(data, 1)[0] not in control.QUIET:
+                self._noticed = True
+            return int(_write(descriptor, data, size))
+        done = 0
+        self._noticed = True
+        while done < size:
+            count = int(_write(descriptor, data + done, size - done))
+            done += max(count, 0)
+            if count < 0 and ctypes.get_errno() not in (errno.EAGAIN, errno.EINTR):
+                return count
+            if done < size:
+                self._ask(NEVER, control.IDLE_PRINTS)
+                self._happen()
+        return done

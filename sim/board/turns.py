@@ -1,0 +1,213 @@
+"""The supervisor's side of virtual time: when a board may run, and what it then finds.
+
+Whatever comes from outside (levels, bytes) is handed over only while the interpreter waits for
+its turn, so it finds the same at the same virtual time in every run. Its counterpart in the
+interpreter's process is `lockstep.py`.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from sim.board import control
+from sim.board.process import BoardProcess, Message
+from sim.clock import NEVER, VirtualClock
+
+_SLACK_US = 1000  # that starting may use up
+_HUNG_S = 5.0  # processor time without a sign of life
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+class Turns:
+    """One board's part in a `VirtualClock`, over all its boots.
+
+    `in_flight` tells whether bytes are on their way in the cable; `starved` is called when the
+    watchdog bites.
+    """
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        name: str,
+        in_flight: Callable[[], bool],
+        starved: Callable[[], None],
+    ) -> None:
+        self._clock = clock
+        self._starved = starved
+        self._page = os.memfd_create(name)
+        os.ftruncate(self._page, control.PAGE_SIZE)
+        self._memory = mmap.mmap(self._page, control.PAGE_SIZE)
+        self._participant = clock.join(name, self._run, holds=in_flight, look=self._look)
+        self._process: BoardProcess | None = None
+        self._grants = -1
+        self._parked = self._hung = False
+        self._kept: list[bytes] = []
+        self._typable: Callable[[], None] | None = None
+        self._sign = (0, 0.0)  # the board's time, and its processor time then
+
+    # --- life
+
+    def descriptors(self) -> tuple[int, int]:
+        """Page and grants, for a process about to start; the caller closes the second."""
+        grants, self._grants = os.pipe()
+        self._grant(_us(self._clock.monotonic_ns()) + _SLACK_US, 0)
+        return self._page, grants
+
+    def arguments(self, *descriptors: int) -> str:
+        """Arguments of `lockstep.Lockstep` but the last: page, grants, pipe of messages."""
+        return ",".join(map(str, (*descriptors, self._clock.start_ns)))
+
+    def started(self, process: BoardProcess) -> None:
+        """The process runs; time stands until it waits."""
+        self._process = process
+        self._sign = (0, 0.0)
+        self._participant.busy()
+
+    def ending(self) -> None:
+        """The process is being killed: time stands until `ended`."""
+        self._participant.busy()
+
+    def ended(self) -> None:
+        """The process is gone; time stands until the next one waits, or `off`."""
+        self._process = None
+        self._parked = self._hung = False
+        self._kept.clear()
+        self._typable = None
+        self._participant.busy()
+        if self._grants >= 0:
+            os.close(self._grants)
+            self._grants = -1
+
+    def off(self) -> None:
+        """No process runs, and time needs none."""
+        self._participant.idle(NEVER)
+
+    def close(self) -> None:
+        """Time goes on without this board."""
+        self._participant.leave()
+        self._memory.close()
+        os.close(self._page)
+
+    def stop_watchdog(self) -> None:
+        """As a hard reset does."""
+        struct.pack_into("<q", self._memory, control.STARVES_AT, 0)
+
+    # --- what the board says
+
+    def idle(self, message: Message) -> None:
+        """It waits, see `control.IDLE`."""
+        if self._process is None:
+            return
+        self._hung = False
+        self._parked = True
+        self._process.read_console()
+        (until,) = struct.unpack("<q", message.payload)
+        self._participant.idle(self._ns(until), message.stamp)
+        if message.ident == control.IDLE_PRINTS and not self._process.paused:
+            self._participant.poke()
+        self._hand_over()
+
+    def noticed(self, message: Message) -> None:
+        """It has done something that others may act on."""
+        self._clock.reach(message.stamp)
+        self._clock.settle()
+
+    # --- what others have for it
+
+    def send(self, message: bytes) -> None:
+        """Put a message into the channel, once the board waits."""
+        if self._process and (self._parked or self._hung):
+            self._process.send(message)
+            self._wake()
+        elif self._process:
+            self._kept.append(message)
+
+    def type(self, data: bytes) -> int:
+        """Give bytes to the board's terminal; returns how many it took."""
+        if self._process is None or not (self._parked or self._hung):
+            return 0
+        count = self._process.type(data)
+        if count:
+            self._wake()
+        return count
+
+    def when_typable(self, callback: Callable[[], None]) -> None:
+        """Call back once, when `type` may take bytes again."""
+        self._typable = callback
+
+    def pause_console(self) -> None:
+        """Leave what the board writes in its terminal."""
+        if self._process:
+            self._process.pause_console()
+
+    def resume_console(self) -> None:
+        """Read the terminal again."""
+        if self._process:
+            self._process.resume_console()
+            self._process.read_console()
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._parked:
+            self._participant.poke()
+
+    def _hand_over(self) -> None:
+        kept, self._kept = self._kept, []
+        typable, self._typable = self._typable, None
+        for message in kept:
+            self.send(message)
+        if typable:
+            typable()
+
+    # --- turns
+
+    def _run(self, horizon_ns: int, free_ns: int) -> None:
+        if self._hung:
+            self._wait_hung()
+        elif self._process and self._parked:
+            self._parked = False
+            start = self._clock.start_ns
+            self._grant(_us(horizon_ns - start), _us(max(free_ns - start, 0)))
+            self._sign = (0, 0.0)
+
+    def _grant(self, horizon: int, free: int) -> None:
+        now = _us(self._clock.monotonic_ns())
+        os.write(self._grants, struct.pack(control.GRANT, now, horizon, free))
+
+    def _ns(self, us: int) -> int:
+        return min(us * 1000 + self._clock.start_ns, NEVER)
+
+    def _look(self) -> None:
+        # a board that neither waits nor looks at the time cannot be waited for
+        if self._process is None or self._hung:
+            return
+        (now,) = struct.unpack_from("<q", self._memory, control.NOW_AT)
+        used = _processor_s(self._process.pid)
+        if now != self._sign[0] or not self._sign[1]:
+            self._sign = (now, used)
+        elif used - self._sign[1] >= _HUNG_S:
+            self._hung = True
+            self._hand_over()
+            self._wait_hung()
+
+    def _wait_hung(self) -> None:
+        (bites,) = struct.unpack_from("<q", self._memory, control.STARVES_AT)
+        if bites and self._ns(bites) <= self._clock.now_ns:
+            self._hung = False
+            self._starved()
+        else:
+            self._participant.idle(self._ns(bites) if bites else NEVER)
+
+
+def _us(ns: int) -> int:
+    return ns // 1000
+
+
+def _processor_s(pid: int) -> float:
+    # proc(5): utime and stime are the 14th and 15th field, the 2nd ends with a parenthesis
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * _TICK_S
