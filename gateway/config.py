@@ -4,7 +4,7 @@ import os
 import ssl
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -88,6 +88,46 @@ class Uplink(_Table, frozen=True):
         float, _says("Seconds: ceiling of the first delay between tries, doubling.", gt=0)
     ] = 1
     retry_max: Annotated[float, _says("Seconds: ceiling of any delay between tries.", gt=0)] = 60
+    probe_max: Annotated[
+        float,
+        _says("Seconds: ceiling of the delay between probes while the backend is away.", gt=0),
+    ] = 14_400
+
+
+class Publishing(_Table, frozen=True):
+    """`[publishing]`: what is published when."""
+
+    profile: Annotated[
+        Literal["prompt", "hourly", "daily"],
+        _says(
+            "prompt: always connected; hourly, daily: connected that often, and at once for "
+            "urgent records."
+        ),
+    ] = "prompt"
+    coalesce: Annotated[
+        float,
+        _says("Seconds a record that is not urgent waits for others (prompt).", ge=0, le=50),
+    ] = 50
+    urgent_response: Annotated[
+        int,
+        _says(
+            "Responses from this button on are urgent: 0 none to 4 very severe; 5: none is.",
+            ge=0,
+            le=5,
+        ),
+    ] = 3
+    daily_bytes: Annotated[
+        int, _says("Bytes a day, both ways, from which on there is an alarm; 0: none.", ge=0)
+    ] = 1_000_000
+
+
+class SpoolLimits(_Table, frozen=True):
+    """`[spool]`: how much room it may take."""
+
+    max_bytes: Annotated[
+        int,
+        _says("Bytes of the database; log and ballast take up to 8 MiB more.", ge=4 << 20),
+    ] = 256 << 20
 
 
 class Time(_Table, frozen=True):
@@ -117,6 +157,8 @@ class Config(_Table, frozen=True):
     uplink: Uplink
     dispenser: list[Port] = []
     discovery: Discovery = Discovery()
+    publishing: Publishing = Publishing()
+    spool_limits: SpoolLimits = msgspec.field(default=SpoolLimits(), name="spool")
     time: Time = Time()
     metrics: Metrics | None = None
 
