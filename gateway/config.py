@@ -175,13 +175,22 @@ class Config(_Table, frozen=True):
         return Path(self.gateway.data) / "spool.db"
 
 
-def load(path: Path) -> Config:
-    """Read and check a configuration file.
+def read(path: Path) -> Config:
+    """Read a configuration file and check what it says, not the files it names.
 
     Raises ConfigError.
     """
     config = _convert(path, _read(path))
     _check_names(path, config)
+    return config
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration file and the files it names.
+
+    Raises ConfigError.
+    """
+    config = read(path)
     _check_files(path, config)
     return config
 

@@ -8,11 +8,18 @@ import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from gateway import findings, metrics, status
 from gateway.clock import Clock, HostTime
 from gateway.config import Config
 from gateway.counters import Counters
-from gateway.database import Database
+from gateway.database import Database, SpoolError
 from gateway.dispensers import PortTask
+from gateway.findings import Finding
+from gateway.floor import Floor
+from gateway.health import Health
+from gateway.heart import Heart
+from gateway.hotplug import Hotplug
+from gateway.notify import Notifier
 from gateway.publisher import Publisher
 from gateway.spool import TABLES, Spool
 from gateway.uplink import Uplink
@@ -21,36 +28,160 @@ _log = logging.getLogger(__name__)
 _RESTART_AFTER = 1.0
 _PUBACK_WITHIN = 1.0
 _SPOOL_WITHIN = 0.8
+_PULSE_EVERY = 10.0
+_LOOK_AT_FILES_EVERY = 60.0
 
 
 async def run(config: Config, tls: ssl.SSLContext) -> None:
-    """Run until SIGTERM or SIGINT, then end within 2 s: what was acknowledged is in the spool."""
+    """Run until SIGTERM or SIGINT, then end within 2 s: what was acknowledged is in the spool.
+
+    Raises MetricsError if metrics are asked for and cannot be served.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    counters = Counters()
-    clock = Clock()
-    spool = Spool(Database(config.spool, TABLES, counters), clock.unix)
-    uplink = Uplink(config.uplink, config.gateway.id, tls, counters)
-    publisher = Publisher(config.gateway.id, config.uplink, spool, uplink, counters, clock)
-    host_time = HostTime(clock, config.time.uncertainty_ms if config.time.trust_clock else None)
-    ports = [
-        PortTask(Path(entry.port), spool, publisher, counters, clock, host_time)
-        for entry in config.dispenser
-    ]
-    publishing = [
-        _forever("uplink", lambda: uplink.run(publisher)),
-        _forever("publisher", lambda: publisher.run(ports)),
-    ]
-    reading = [_forever("port", port.run) for port in ports]
-    _log.info("ready: gateway=%s spool=%s ports=%d", config.gateway.id, config.spool, len(ports))
-    await stop.wait()
-    await _end(reading)
-    await uplink.close(_PUBACK_WITHIN)
-    await _end(publishing)
-    await spool.close(_SPOOL_WITHIN)
-    _log.info("stopped: %s", counters)
+    await Gateway(config, tls, Clock(), Notifier()).run(stop)
+
+
+class Gateway:
+    """Every part, made and joined; times are those of `clock`."""
+
+    def __init__(
+        self, config: Config, tls: ssl.SSLContext, clock: Clock, notifier: Notifier
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._notifier = notifier
+        self._counters = counters = Counters()
+        self._database = Database(config.spool, TABLES, counters)
+        self._spool = Spool(self._database, clock.unix)
+        self._uplink = Uplink(config.uplink, config.gateway.id, tls, counters)
+        self._publisher = Publisher(
+            config.gateway.id, config.uplink, self._spool, self._uplink, counters, clock
+        )
+        self._floor_file = Path(config.gateway.data) / "last_seen"
+        self._floor = Floor(self._floor_file, clock.monotonic)
+        trusted = config.time.uncertainty_ms if config.time.trust_clock else None
+        self._host_time = HostTime(clock, trusted, floor=self._floor)
+        self._heart = Heart(clock.monotonic)
+        fixed = [Path(entry.port) for entry in config.dispenser]
+        self._hotplug = Hotplug(fixed, config.usb, self._make_port, self._start_port, counters)
+        self._health = Health(
+            config.gateway.id, self._judge, self._heart, notifier, counters, clock
+        )
+        self._files: list[Finding] = []
+        self._files_at = float("-inf")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set."""
+        self._listen_to_hearts()
+        server = status.Server(Path(self._config.gateway.data), self._health.state)
+        close_metrics = self._serve_metrics()
+        publishing = [
+            _forever("uplink", lambda: self._uplink.run(self._publisher)),
+            _forever("publisher", lambda: self._publisher.run(self._hotplug.ports)),
+        ]
+        watching = [
+            _forever("hotplug", self._hotplug.run),
+            _forever("pulse", self._pulse),
+            _forever("health", self._health.run),
+        ]
+        await self._begin(server)
+        await stop.wait()
+        self._notifier.stopping()
+        await _end(watching)
+        await self._hotplug.close()
+        await self._uplink.close(_PUBACK_WITHIN)
+        await _end(publishing)
+        await self._spool.close(_SPOOL_WITHIN)
+        self._floor.keep()
+        await server.close()
+        close_metrics()
+        _log.info("stopped: %s", self._counters)
+
+    async def _begin(self, server: status.Server) -> None:
+        try:
+            await server.start()
+        except OSError as error:
+            _log.error("status: %s", error)
+        self._health.look()
+        self._notifier.ready()
+        gateway, ports = self._config.gateway.id, len(self._config.dispenser)
+        _log.info("ready: gateway=%s spool=%s ports=%d", gateway, self._config.spool, ports)
+
+    # ---- parts ------------------------------------------------------------------------------
+
+    def _make_port(self, path: Path) -> PortTask:
+        port = PortTask(
+            path,
+            self._spool,
+            self._publisher,
+            self._counters,
+            self._clock,
+            self._host_time,
+            self._config.discovery.prompt_after,
+        )
+        port.beat = self._heart.loop(f"port {path}")
+        return port
+
+    def _start_port(self, port: PortTask) -> "asyncio.Task[None]":
+        task = _forever("port", port.run)
+        task.add_done_callback(lambda _: self._heart.forget(f"port {port.path}"))
+        return task
+
+    def _listen_to_hearts(self) -> None:
+        self._uplink.beat = self._heart.loop("uplink")
+        self._publisher.beat = self._heart.loop("publisher")
+        self._hotplug.beat = self._heart.loop("hotplug")
+
+    async def _pulse(self) -> None:
+        # the spool's writer is a thread: it proves its life by answering
+        beat = self._heart.loop("spool")
+        while True:
+            with contextlib.suppress(SpoolError):
+                await self._database.run(lambda _: None, writes=False)
+            beat()
+            await asyncio.sleep(_PULSE_EVERY)
+
+    def _serve_metrics(self) -> Callable[[], None]:
+        if self._config.metrics is None:
+            return lambda: None
+        return metrics.serve(self._config.metrics, self._health.state)
+
+    # ---- how it is --------------------------------------------------------------------------
+
+    def _judge(self) -> list[Finding]:
+        address = f"{self._config.uplink.host}:{self._config.uplink.port}"
+        up, publisher = self._uplink, self._publisher
+        return [
+            *(findings.port(port) for port in self._hotplug.ports),
+            *self._no_ports(),
+            findings.uplink(up.connected, publisher.paused, up.trouble, address),
+            findings.spool(self._database.trouble),
+            self._judge_clock(),
+            *self._judge_files(),
+            *(findings.stranger(found) for found in self._hotplug.strangers),
+        ]
+
+    def _no_ports(self) -> list[Finding]:
+        if self._hotplug.ports:
+            return []
+        remedy = "plug one in; if it is: `lsusb` must show " + " or ".join(self._config.usb)
+        return [Finding("dispensers", False, "none on USB", remedy)]
+
+    def _judge_clock(self) -> Finding:
+        given = self._host_time.now() is not None
+        return findings.clock(given, self._floor.behind, self._floor_file)
+
+    def _judge_files(self) -> list[Finding]:
+        now = self._clock.monotonic()
+        if now - self._files_at >= _LOOK_AT_FILES_EVERY:
+            self._files_at = now
+            unix = self._clock.unix()
+            data = Path(self._config.gateway.data)
+            self._files = [findings.disk(data), *findings.credentials(self._config, unix)]
+        return self._files
 
 
 def _forever(name: str, start: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":

@@ -21,11 +21,13 @@ _BELIEVE_AFTER = 3600.0
 class Floor:
     """The floor in unix seconds, kept in a file; `monotonic` in seconds, for how long.
 
-    Raises nothing: without its file the floor is that of the release.
+    Raises nothing: without its file the floor is that of the release. `keeps`: False for those who
+    only look.
     """
 
-    def __init__(self, file: Path, monotonic: Callable[[], float]) -> None:
+    def __init__(self, file: Path, monotonic: Callable[[], float], *, keeps: bool = True) -> None:
         self._file = file
+        self._keeps = keeps
         self._monotonic = monotonic
         self._kept = self._seen = max(float(RELEASED), _read(file))
         self._kept_at = float("-inf")
@@ -62,7 +64,7 @@ class Floor:
 
     def keep(self) -> None:
         """Write the floor down, if it moved."""
-        if self._seen == self._kept:
+        if not self._keeps or self._seen == self._kept:
             return
         new = self._file.with_suffix(".new")
         # a disk that takes nothing costs memory of the time, not the daemon

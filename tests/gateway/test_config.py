@@ -89,5 +89,5 @@ def test_help_teaches() -> None:
         [sys.executable, "-m", "gateway.cli", "--help"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0
-    for word in ("[[dispenser]]", "confirm_timeout", "exit codes", "trust_clock"):
+    for word in ("[[dispenser]]", "exit codes", "status", "doctor", "install"):
         assert word in done.stdout
