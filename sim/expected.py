@@ -256,7 +256,7 @@ def _decide(records: Iterable[Expected], boot: Boot) -> list[Expected]:
 def _mark(record: Expected, boot: Boot, is_last: bool) -> Expected:
     slack = BOOT_NS if record.kind == "state" else WRITE_NS
     if is_last and record.due + slack > boot.end:
-        return dataclasses.replace(record, undecided="cut")
+        return dataclasses.replace(record, undecided="cut", due=min(record.due, boot.end))
     if record.kind != "state" and record.t < boot.start + BOOT_NS:
         return dataclasses.replace(record, undecided="boot")
     return record
