@@ -90,3 +90,28 @@ def test_a_claimed_seq_far_ahead_costs_nothing() -> None:
     raw = b"\xff\xff\xff\xff" + make_chain(SECRET, DEVICE, EPOCH, 1)[0][4:]
     assert not chain.verifies(keys, schema.FIRST_TAG, raw)
     assert keys._newest[0] == 0
+
+
+def test_a_disclosed_key_verifies_its_own_block_only() -> None:
+    """An auditor is given M(1): it says nothing of the blocks beside it."""
+    raws = make_chain(SECRET, DEVICE, EPOCH, 768)
+    m1 = chain.BlockKeys(chain.root_key(SECRET, DEVICE, EPOCH))[1]
+    for seq in range(1, 768):
+        expected = chain.tag(m1, wire.tag_of(raws[seq - 1]), raws[seq][:-8])
+        assert (expected == wire.tag_of(raws[seq])) == (256 <= seq < 512)
+
+
+@pytest.mark.parametrize("how", ["swapped", "removed", "doubled", "truncated"])
+def test_what_breaks_the_order_is_seen(how: str) -> None:
+    raws = make_chain(SECRET, DEVICE, EPOCH, 10)
+    broken = {
+        "swapped": [*raws[:4], raws[5], raws[4], *raws[6:]],
+        "removed": [*raws[:4], *raws[5:]],
+        "doubled": [*raws[:5], raws[4], *raws[5:]],
+        "truncated": [*raws[:4], raws[4][:-9] + raws[4][-8:], *raws[5:]],
+    }[how]
+    keys = chain.BlockKeys(chain.root_key(SECRET, DEVICE, EPOCH))
+    previous = [schema.FIRST_TAG, *map(wire.tag_of, broken)]
+    good = [chain.verifies(keys, tag, raw) for tag, raw in zip(previous, broken, strict=False)]
+    assert good[:4] == [True] * 4
+    assert False in good[4:7]
