@@ -4,9 +4,10 @@ from hashlib import sha256
 
 from micropython import const
 
+from dispenser.mac import Hmac
+
 BLOCK_BITS = const(8)
 FIRST_TAG = bytes(8)
-_PAD = const(64)
 
 
 def load(keystore):
@@ -21,20 +22,39 @@ class Chain:
         self.index = index  # key block, seq >> BLOCK_BITS
         self.faults = 0
         self._keystore = keystore
+        self._marks = keystore.marks(epoch)
+        self._marked = None  # first seq never written by the marks, None if not read yet
         self._key = key
         self._stored = True
         self._prepare()
 
+    def reached(self):
+        # no seq below this may be used again, whatever is found on flash
+        if self._marked is None:
+            try:
+                self._marked = self._marks.load()
+            except OSError:
+                self.faults += 1
+        return max(self._marked or 0, self.index << BLOCK_BITS)
+
+    def note(self, next):
+        # every seq below `next` is on flash
+        self._marked = max(self._marked or 0, next)
+        try:
+            self._marks.note(next)
+        except OSError:
+            self.faults += 1
+
     def tag(self, seq, previous, untagged):
         # tag of a record given without its tag; moves the key on when a block begins
         self._reach(seq >> BLOCK_BITS)
-        return self._hmac(previous, untagged)
+        return self._mac.digest(previous, untagged)[:8]
 
     def verifies(self, seq, previous, raw):
         # whether a record is whole; True as well where its key is gone, False where it is to come
         if seq >> BLOCK_BITS != self.index:
             return seq >> BLOCK_BITS < self.index
-        return self._hmac(previous, raw[:-8]) == bytes(raw[-8:])
+        return self._mac.digest(previous, raw[:-8])[:8] == bytes(raw[-8:])
 
     def knows(self, seq):
         return seq >> BLOCK_BITS == self.index
@@ -60,16 +80,5 @@ class Chain:
             self.faults += 1
 
     def _prepare(self):
-        # HMAC by hand: the board has no hmac, and its pads hold for a whole block
-        key = sha256(b"mac" + self._key).digest()
-        key += bytes(_PAD - len(key))
-        self._inner = bytes(byte ^ 0x36 for byte in key)
-        self._outer = bytes(byte ^ 0x5C for byte in key)
-
-    def _hmac(self, previous, untagged):
-        inner = sha256(self._inner)
-        inner.update(previous)
-        inner.update(untagged)
-        outer = sha256(self._outer)
-        outer.update(inner.digest())
-        return outer.digest()[:8]
+        # its pads hold for a whole block
+        self._mac = Hmac(sha256(b"mac" + self._key).digest())

@@ -7,7 +7,7 @@ import os
 from micropython import const
 
 from dispenser import records, wire
-from dispenser.chain import BLOCK_BITS, FIRST_TAG
+from dispenser.chain import FIRST_TAG
 from dispenser.reader import Reader
 from dispenser.records import HEADER, Scan
 
@@ -35,25 +35,29 @@ class Journal:
         self.next = 0
         self.tag = FIRST_TAG
         self.boot = 0  # of the last record
+        self.synced = 0  # time of the last record whose clock was right, as far as can be seen
         self.quiet = 0  # boots since the last record about the patient, as far as can be seen
         self.foreign = False  # made with another key than ours
         self._segments = []  # first seq of each archived file, oldest first
         self._active_first = self._active_size = 0
         self._lost = []  # (first, last) still to be told by a GAP
-        self._trimmed = -1  # a GAP up to here has been written
+        self.trimmed = -1  # a GAP up to here has been written
         self._stale = False
         self._reader.forget()
         self._empty_tail()
 
     def create(self):
-        # directories of a new journal; its first record must be EPOCH
+        # a new journal; its first record must be EPOCH
+        self._make_folders()
+        self._forget()
+
+    def _make_folders(self):
         for path in ("", "/tail", "/active", "/archive"):
             try:
                 os.mkdir(self._root + path)
             except OSError as error:
                 if error.errno != errno.EEXIST:
                     raise
-        self._forget()
 
     def open(self):
         # finds the end of the journal on flash; False if there is none
@@ -63,6 +67,7 @@ class Journal:
         active, tail = self._scan(_ACTIVE, newest + 1), self._scan(_TAIL, max(newest, 0))
         if not (active.size or tail.size or self._segments):
             return False
+        self._make_folders()  # a damaged one may be gone
         base, loose = self._base(active)
         if not _follows(tail, base):
             tail.reject()
@@ -90,10 +95,22 @@ class Journal:
             for first, last in self._lost:
                 self._put_gap(boot, seconds, stamp, first, last, wire.GAP_DAMAGED)
             self._lost = []
-            self._put(boot, seconds, stamp, kind, data)
+            if kind:
+                self._put(boot, seconds, stamp, kind, data)
             while len(self._segments) > self._archive_limit:
                 self._trim(boot, seconds, stamp)
             self._stale = False
+
+    def tell(self, boot, seconds, stamp):
+        # writes the GAP records of what is damaged
+        self.append(boot, seconds, stamp, 0, b"")
+
+    def miss(self, ranges):
+        # (first, last) of records that turned out to be gone; their file is closed for ever
+        self._lost.extend(ranges)
+        if ranges and self._active_size and ranges[-1][1] >= self._active_first:
+            with self._guard:
+                self._archive()
 
     def read(self, start, limit):
         # (previous tag, records, count, next seq) from `start` or the first held, at most `limit`
@@ -125,6 +142,14 @@ class Journal:
             return self._active_first
         return self.tail_first
 
+    def examine(self, first):
+        # Scan of the file that begins there, empty if it cannot be read
+        try:
+            data = self._reader.load(first)[1]
+        except OSError:
+            data = b""
+        return Scan(data, self._chain)
+
     # ---- writing -----------------------------------------------------------------------------
 
     def _put(self, boot, seconds, stamp, kind, data):
@@ -142,6 +167,9 @@ class Journal:
         self.next = seq + 1
         self.tag = raw[-8:]
         self.boot = boot
+        if stamp >> 14 == wire.QUALITY_SYNCED:
+            self.synced = seconds
+        self._chain.note(self.next)
 
     def _put_gap(self, boot, seconds, stamp, first, last, cause):
         data = wire.pack(wire.DATA[wire.GAP], first, last, cause)
@@ -193,9 +221,9 @@ class Journal:
     def _trim(self, boot, seconds, stamp):
         # told first, then done
         first, last = self._segments[0], self._segments[1] - 1
-        if self._trimmed < last:
+        if self.trimmed < last:
             self._put_gap(boot, seconds, stamp, first, last, wire.GAP_TRIMMED)
-            self._trimmed = last
+            self.trimmed = last
         os.remove(self._archived(first))
         self._segments.pop(0)
 
@@ -256,7 +284,7 @@ class Journal:
             reach = base.last if base.holds() else -1
             reach += records.could_hold(loose) + records.could_hold(lost - HEADER)
         if self._chain:
-            reach = max(reach, (self._chain.index << BLOCK_BITS) - 1)
+            reach = max(reach, self._chain.reached() - 1)
         self.next = reach + 1
         if reach > last:
             self._lost.insert(0, (last + 1, reach))
@@ -270,6 +298,7 @@ class Journal:
 
     def _judge(self, base, tail):
         scans = (base, tail)
+        self.synced = tail.synced or base.synced
         self.quiet = tail.quiet + (0 if tail.patient else base.quiet)
         if not self.epoch:
             self.epoch = tail.epoch or base.epoch or 0
@@ -277,7 +306,7 @@ class Journal:
         self.foreign = not known and base.size + tail.size > 0
         for gap in base.gaps + tail.gaps:
             if gap[2] == wire.GAP_TRIMMED:
-                self._trimmed = max(self._trimmed, gap[1])
+                self.trimmed = max(self.trimmed, gap[1])
 
     def _settle(self, active, tail, base):
         # files with bytes that do not verify, or before a jump, are closed for ever

@@ -5,6 +5,8 @@ from binascii import crc32
 
 from micropython import const
 
+from dispenser.marks import Marks
+
 _FORM = ">4sLL32s"  # magic, epoch, key block, chain key; crc32 follows
 _MAGIC = b"DWK1"
 _SIZE = const(48)
@@ -32,6 +34,9 @@ class KeyStore:
         # OSError if the EEPROM does not hold it afterwards
         for at in _SLOTS:
             self._write(at, _slot(epoch, block, key))
+
+    def marks(self, epoch):
+        return Marks(self._eeprom, epoch)
 
     def _repair(self, newest):
         # a key that can be read is worth more than one that could be written: no error

@@ -20,14 +20,14 @@ class Reader:
             return None
         seq = max(start, journal.first)
         while seq < journal.next:
-            first, data = self._load(seq)
+            first, data = self.load(seq)
             found = self._cut(first, data, seq, limit)
             if found or first == journal.tail_first:
                 return found
             seq = max(seq, journal.end_of(first))
         return None
 
-    def _load(self, seq):
+    def load(self, seq):
         # (first seq, bytes) of the file that should hold it
         journal = self._journal
         known = None if seq >= journal.tail_first else journal.file_of(seq)

@@ -10,6 +10,8 @@ HEADER = const(12)
 MIN_RECORD = const(22)
 _LENGTH_AT = const(13)
 _BOOT_AT = const(4)
+_TIME_AT = const(6)
+_STAMP_AT = const(10)
 _TYPE_AT = const(12)
 _DATA_AT = const(14)
 _PATIENT = const(0x20)  # types from here on are about the patient
@@ -45,6 +47,7 @@ class Scan:
         self.end = 0  # byte after the last verifiable record
         self.tag = None
         self.boot = 0
+        self.synced = 0  # time of the last record whose clock was right
         self.quiet = 0  # BOOT records after the last one about the patient
         self.patient = False
         self.proven = False  # at least one tag verified
@@ -91,6 +94,8 @@ class Scan:
             self.first = self.last
         self.tag = bytes(raw[-8:])
         self.boot = struct.unpack_from(">H", raw, _BOOT_AT)[0]
+        if raw[_STAMP_AT] >> 6 == wire.QUALITY_SYNCED:
+            self.synced = struct.unpack_from(">L", raw, _TIME_AT)[0]
         kind = raw[_TYPE_AT]
         if kind == wire.BOOT:
             self.quiet += 1

@@ -9,7 +9,7 @@ FIRMWARE = ROOT / "firmware"
 _LIMIT_S = 120
 
 
-def run(script: Path, *arguments: str, heap: str = "4M") -> str:
+def run(script: Path, *arguments: str, heap: str = "4M", limit: int = _LIMIT_S) -> str:
     """Return what the script printed.
 
     Raises AssertionError with all its output if it failed.
@@ -19,7 +19,7 @@ def run(script: Path, *arguments: str, heap: str = "4M") -> str:
         [*command, str(script), *arguments],
         capture_output=True,
         text=True,
-        timeout=_LIMIT_S,
+        timeout=limit,
         env={"MICROPYPATH": f"{FIRMWARE}:{FIRMWARE / 'dispenser'}:.frozen"},
     )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -11,17 +11,31 @@ class At24c32:
     def __init__(self, i2c, address):
         self._i2c = i2c
         self._address = address
+        self._writing = False
 
     def read(self, at, count):
+        self._finish()
         return self._i2c.readfrom_mem(self._address, at, count, addrsize=16)
 
     def write(self, at, data):
         # data must not cross a page; returns when it is stored
+        self.start(at, data)
+        self._finish()
+
+    def start(self, at, data):
+        # as write, but returns when the chip has the data; what comes next waits
+        self._finish()
         self._i2c.writeto_mem(self._address, at, data, addrsize=16)
+        self._writing = True
+
+    def _finish(self):
+        if not self._writing:
+            return
+        self._writing = False
         for _ in range(_WRITE_MS):
-            sleep_ms(1)
             if self._answers():
                 return
+            sleep_ms(1)
         raise OSError(ETIMEDOUT)
 
     def _answers(self):

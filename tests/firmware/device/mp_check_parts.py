@@ -8,7 +8,7 @@ from dispenser.keystore import KeyStore
 from dispenser.limiter import Limiter
 from dispenser.recorder import Recorder
 from mp_ticks import Ticks
-from mp_worlds import Eeprom, Power, PowerCut
+from mp_worlds import CELLS, Eeprom, Power, PowerCut
 
 HOUR = 3600
 
@@ -22,7 +22,7 @@ def key(index):
 
 def check_keystore_through_a_cut_at_each_page():
     for cut in range(9):
-        cells = bytearray(b"\xff" * 128)
+        cells = bytearray(b"\xff" * CELLS)
         KeyStore(Eeprom(cells, Power())).save(5, 1, key(1))
         power = Power(cut)
         try:
@@ -40,7 +40,7 @@ def check_keystore_through_a_cut_at_each_page():
 def check_keystore_through_two_cuts():
     for first in range(4):
         for second in range(4):
-            cells = bytearray(b"\xff" * 128)
+            cells = bytearray(b"\xff" * CELLS)
             KeyStore(Eeprom(cells, Power())).save(5, 1, key(1))
             for work in (
                 lambda: KeyStore(Eeprom(cells, Power(first))).save(5, 2, key(2)),
@@ -55,9 +55,9 @@ def check_keystore_through_two_cuts():
 
 
 def check_keystore_empty_or_broken_has_no_key():
-    assert KeyStore(Eeprom(bytearray(b"\xff" * 128), Power())).load() is None
+    assert KeyStore(Eeprom(bytearray(b"\xff" * CELLS), Power())).load() is None
     assert KeyStore(Eeprom(bytearray(128), Power())).load() is None
-    cells = bytearray(b"\xff" * 128)
+    cells = bytearray(b"\xff" * CELLS)
     KeyStore(Eeprom(cells, Power())).save(5, 1, key(1))
     for at in range(48):
         hurt = bytearray(cells)

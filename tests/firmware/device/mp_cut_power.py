@@ -9,7 +9,7 @@ from dispenser import wire
 from dispenser.chain import Chain
 from dispenser.journal import Journal
 from dispenser.keystore import KeyStore
-from mp_worlds import BLOCK, EPOCH, ROOT, ROOT_KEY, Eeprom, Flash, Guard, Power, PowerCut
+from mp_worlds import CELLS, BLOCK, EPOCH, ROOT, ROOT_KEY, Eeprom, Flash, Guard, Power, PowerCut
 from mp_worlds import dump, open_journal
 
 LIMITS = (300, 1100, 2)
@@ -34,7 +34,7 @@ def work(journal, boot, first, last, acked):
 
 
 def prepare():
-    image, cells = bytearray(b"\xff" * BLOCK * BLOCKS), bytearray(b"\xff" * 128)
+    image, cells = bytearray(b"\xff" * BLOCK * BLOCKS), bytearray(b"\xff" * CELLS)
     power = Power()
     vfs.VfsLfs2.mkfs(Flash(image, power), progsize=256)
     mount(image, power)

@@ -10,7 +10,7 @@ from dispenser import wire
 from dispenser.chain import Chain
 from dispenser.journal import Journal
 from dispenser.keystore import KeyStore
-from mp_worlds import EPOCH, ROOT_KEY, Eeprom, Guard, Power, dump, open_journal
+from mp_worlds import CELLS, EPOCH, ROOT_KEY, Eeprom, Guard, Power, dump, open_journal
 
 LIMITS = (300, 1100, 20)
 KIND = 0x7E
@@ -59,7 +59,7 @@ def restore(files):
 
 
 def prepare(kind):
-    cells = bytearray(b"\xff" * 128)
+    cells = bytearray(b"\xff" * CELLS)
     store = KeyStore(Eeprom(cells, Power()))
     store.save(EPOCH, 0, ROOT_KEY)
     journal = Journal(ROOT, Chain(store, EPOCH, 0, ROOT_KEY), Guard(), LIMITS)

@@ -9,7 +9,7 @@ from dispenser.clock import Clock
 from dispenser.journal import Journal
 from dispenser.keystore import KeyStore
 from dispenser.link import Link
-from mp_worlds import EPOCH, ROOT_KEY, Eeprom, Guard, Power
+from mp_worlds import CELLS, EPOCH, ROOT_KEY, Eeprom, Guard, Power
 
 
 class Ticks:
@@ -32,7 +32,7 @@ class About:
 
 
 def make_journal(root):
-    store = KeyStore(Eeprom(bytearray(b"\xff" * 128), Power()))
+    store = KeyStore(Eeprom(bytearray(b"\xff" * CELLS), Power()))
     journal = Journal(root, Chain(store, EPOCH, 0, ROOT_KEY), Guard())
     journal.create()
     return journal

@@ -7,12 +7,12 @@ import vfs
 from dispenser.chain import Chain
 from dispenser.journal import Journal
 from dispenser.keystore import KeyStore
-from mp_worlds import BLOCK, EPOCH, ROOT, ROOT_KEY, Eeprom, Flash, Guard, Power
+from mp_worlds import CELLS, BLOCK, EPOCH, ROOT, ROOT_KEY, Eeprom, Flash, Guard, Power
 
 flash = Flash(bytearray(b"\xff" * BLOCK * 352), Power())
 vfs.VfsLfs2.mkfs(flash, progsize=256)
 vfs.mount(vfs.VfsLfs2(flash, progsize=256), ROOT)
-store = KeyStore(Eeprom(bytearray(b"\xff" * 128), Power()))
+store = KeyStore(Eeprom(bytearray(b"\xff" * CELLS), Power()))
 journal = Journal(ROOT + "/journal", Chain(store, EPOCH, 0, ROOT_KEY), Guard())
 journal.create()
 fewest = None

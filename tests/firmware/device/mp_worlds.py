@@ -9,6 +9,7 @@ from dispenser.keystore import KeyStore
 EPOCH = 0x11223344
 ROOT_KEY = bytes(range(32))
 BLOCK = 4096
+CELLS = 1024  # bytes of the EEPROM that are used
 ROOT = "/ram"
 
 
@@ -78,6 +79,9 @@ class Eeprom:
 
     def read(self, at, count):
         return bytes(self.image[at : at + count])
+
+    def start(self, at, data):
+        self.write(at, data)
 
     def write(self, at, data):
         if at // 32 != (at + len(data) - 1) // 32:
