@@ -53,7 +53,9 @@ CHIP_AT24C32 = 2
 # Virtual time: a page shared by both sides, int64 each, in us since the world began.
 PAGE_SIZE = 4096
 NOW_AT = 0
-STARVES_AT = 8  # when the watchdog bites, 0 = it does not run
+STARVES_AT = 8  # when the watchdog bites, NEVER = it does not run
+BOUND_AT = 16  # the launcher's own: where asking for the ticks is no longer enough
+NEVER = 1 << 60
 # What the supervisor grants, in us: it is `now`; nothing else happens before `horizon`; before
 # `free` the board need not ask.
 GRANT = "<qqq"

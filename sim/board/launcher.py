@@ -78,11 +78,18 @@ class Interpreter:
 
     def patch(self, name: str, kind: Any, function: Callable[..., Any]) -> None:
         """Let the interpreter's calls of `name` go to `function`, a callback of type `kind`."""
+        self.redirect(name, self.callable(kind, function))
+
+    def callable(self, kind: Any, function: Callable[..., Any]) -> int:
+        """Make a callback of type `kind` and return its address."""
         callback = kind(function)
         self._kept.append(callback)
-        address = ctypes.cast(callback, ctypes.c_void_p).value
+        return ctypes.cast(callback, ctypes.c_void_p).value or 0
+
+    def redirect(self, name: str, address: int) -> None:
+        """Let the interpreter's calls of `name` go to this address."""
         for offset in self._slots[name]:
-            self._poke(self._base + offset, address or 0)
+            self._poke(self._base + offset, address)
 
     def _poke(self, at: int, value: int) -> None:
         page = ctypes.c_void_p(at & -PAGE)

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sim.board import control
+    from sim.board.control import NEVER
 else:
     import control  # the launcher is no part of a package
-
-NEVER = 1 << 60
+    from control import NEVER
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _int, _long, _pointer = ctypes.c_int, ctypes.c_long, ctypes.c_void_p
@@ -47,6 +47,27 @@ def _fails(number: int) -> int:
     return -1
 
 
+def _ticks_us(now: int, reached: int) -> bytes:
+    """Machine code (x86-64): one more microsecond; `reached()` at `starves` or `bound`."""
+    return (
+        b"\x48\xb9" + struct.pack("<Q", now)  # mov rcx, now
+        + b"\x48\xff\x01\x48\x8b\x01"  # inc qword [rcx]; mov rax, [rcx]
+        + b"\x48\x3b\x41" + bytes((control.STARVES_AT,)) + b"\x73\x07"  # cmp rax, ..; jae +7
+        + b"\x48\x3b\x41" + bytes((control.BOUND_AT,)) + b"\x73\x01\xc3"  # the same, +1; ret
+        + b"\x48\xb8" + struct.pack("<Q", reached) + b"\xff\xe0"  # mov rax, reached; jmp rax
+    )  # fmt: skip
+
+
+def _ticks_ms(now: int, boot_us: int) -> bytes:
+    """Machine code (x86-64): milliseconds since the hard reset."""
+    return (
+        b"\x48\xa1" + struct.pack("<Q", now)  # mov rax, [now]
+        + b"\x48\xb9" + struct.pack("<Q", boot_us) + b"\x48\x29\xc8"  # mov rcx, ..; sub rax, rcx
+        + b"\x31\xd2\xb9\xe8\x03\x00\x00"  # xor edx, edx; mov ecx, 1000
+        + b"\x48\xf7\xf1\xc3"  # div rcx; ret
+    )  # fmt: skip
+
+
 class Lockstep:
     """Virtual time of one process; also stands in for the launcher's timer thread."""
 
@@ -60,13 +81,16 @@ class Lockstep:
         self._memory = mmap.mmap(page, control.PAGE_SIZE)
         self._now = ctypes.c_int64.from_buffer(self._memory, control.NOW_AT)
         self._starves = ctypes.c_int64.from_buffer(self._memory, control.STARVES_AT)
+        self._bound = ctypes.c_int64.from_buffer(self._memory, control.BOUND_AT)
         self._grants, self._messages = grants, messages
         self._start_us, self._boot_us = start_ns // 1000, boot_us
         self._schedule = interpreter.lib.mp_sched_schedule
         self._function = _pointer()
         self._due = NEVER
-        self._horizon = self._free = self._bound = 0
+        self._horizon = self._free = 0
         self._noticed = False
+        self._grants_taken = 0
+        self._empty: set[int] = set()  # descriptors read empty: only with a grant comes more
         os.set_blocking(0, False)
         self.address = str(ctypes.addressof(self._starves)).encode()
         self._take(os.read(grants, control.GRANT_SIZE))
@@ -75,8 +99,6 @@ class Lockstep:
     def _patch(self, interpreter: Any) -> None:
         size, signed = ctypes.c_size_t, ctypes.c_ssize_t
         types: dict[str, tuple[Any, ...]] = {
-            "mp_hal_ticks_ms": (ctypes.c_uint64,),
-            "mp_hal_ticks_us": (ctypes.c_uint64,),
             "mp_hal_time_ns": (ctypes.c_uint64,),
             "mp_hal_delay_ms": (None, ctypes.c_uint64),
             "gettimeofday": (_int, ctypes.POINTER(_long * 2), _pointer),
@@ -88,6 +110,14 @@ class Lockstep:
         for name, (result, *arguments) in types.items():
             kind = ctypes.CFUNCTYPE(result, *arguments, use_errno=True)
             interpreter.patch(name, kind, getattr(self, name.replace("mp_hal_", "")))
+        kind = ctypes.CFUNCTYPE(ctypes.c_uint64)
+        self._code = mmap.mmap(-1, control.PAGE_SIZE, prot=7)  # also executable
+        code = ctypes.addressof(ctypes.c_char.from_buffer(self._code))
+        now = ctypes.addressof(self._now)
+        ticks_us = _ticks_us(now, interpreter.callable(kind, self.reached))
+        self._code.write(ticks_us + _ticks_ms(now, self._boot_us))
+        interpreter.redirect("mp_hal_ticks_us", code)
+        interpreter.redirect("mp_hal_ticks_ms", code + len(ticks_us))
 
     def arm(self, function: int, delay_us: int) -> None:
         """Schedule the MicroPython function at this address in `delay_us`; -1 = not at all."""
@@ -100,19 +130,20 @@ class Lockstep:
     def _take(self, grant: bytes) -> None:
         self._now.value, self._horizon, self._free = struct.unpack(control.GRANT, grant)
         self._noticed = False
+        self._grants_taken += 1
+        self._empty.clear()
         self._find_bound()
 
     def _find_bound(self) -> None:
-        self._bound = min(self._horizon, self._due)
+        self._bound.value = min(self._horizon, self._due)
 
     def _pass(self, until: int) -> None:
         """Let time pass up to `until`; less of it if a timer or the world comes in between."""
-        until = min(until, self._due)
-        starves = self._starves.value or NEVER
-        if min(until, starves) < self._free and not self._noticed:
-            self._now.value = max(self._now.value, min(until, starves))
+        until = min(until, self._due, self._starves.value)
+        if until < self._free and not self._noticed:
+            self._now.value = max(self._now.value, until)
         else:
-            self._ask(min(until, starves))
+            self._ask(until)
         self._happen()
 
     def _ask(self, until: int, why: int = control.IDLE_WAITS) -> None:
@@ -123,7 +154,7 @@ class Lockstep:
 
     def _happen(self) -> None:
         now = self._now.value
-        if 0 < self._starves.value <= now:
+        if self._starves.value <= now:
             stamp = (self._start_us + now) * 1000
             os.write(self._messages, control.pack(control.STARVED, 0, 0, stamp))
             os.read(self._grants, control.GRANT_SIZE)  # never comes
@@ -139,21 +170,12 @@ class Lockstep:
 
     # --- what the interpreter calls
 
-    def ticks_ms(self) -> int:
-        """Milliseconds since the hard reset."""
-        return (self._now.value - self._boot_us) // 1000
-
-    def ticks_us(self) -> int:
-        """Microseconds, one of which this takes."""
-        self._now.value += 1
-        if self._now.value >= self._bound or 0 < self._starves.value <= self._now.value:
-            self._reached()
-        return self._now.value
-
-    def _reached(self) -> None:
+    def reached(self) -> int:
+        """Asking for the ticks has brought time to the horizon, a timer or the watchdog's end."""
         if self._now.value >= self._horizon:
             self._ask(self._now.value + 1)
         self._happen()
+        return self._now.value
 
     def time_ns(self) -> int:
         """Return ns since 1970."""
@@ -180,15 +202,21 @@ class Lockstep:
         if ready or not timeout:
             return ready
         end = NEVER if timeout < 0 else self._now.value + timeout * 1000
+        before = self._grants_taken
         self._pass(end)
-        ready = int(_poll(entries, count, 0))
+        if before != self._grants_taken:
+            ready = int(_poll(entries, count, 0))
         return _fails(errno.EINTR) if not ready and self._now.value < end else ready
 
     def read(self, descriptor: int, buffer: int, size: int) -> int:
         """As read(2); the prompt waits here for its input."""
-        count = int(_read(descriptor, buffer, size))
-        if descriptor or count >= 0 or ctypes.get_errno() != errno.EAGAIN:
-            return count
+        if descriptor not in self._empty:
+            count = int(_read(descriptor, buffer, size))
+            if count >= 0 or ctypes.get_errno() != errno.EAGAIN:
+                return count
+            self._empty.add(descriptor)
+        if descriptor:
+            return _fails(errno.EAGAIN)
         self._pass(NEVER)
         return _fails(errno.EINTR)
 
@@ -197,6 +225,7 @@ class Lockstep:
         if descriptor not in (1, 2):
             if descriptor == self._messages and ctypes.string_at(data, 1)[0] not in control.QUIET:
                 self._noticed = True
+            self._empty.clear()
             return int(_write(descriptor, data, size))
         done = 0
         self._noticed = True

@@ -41,6 +41,7 @@ class Turns:
         self._page = os.memfd_create(name)
         os.ftruncate(self._page, control.PAGE_SIZE)
         self._memory = mmap.mmap(self._page, control.PAGE_SIZE)
+        self.stop_watchdog()
         self._participant = clock.join(name, self._run, holds=in_flight, look=self._look)
         self._process: BoardProcess | None = None
         self._grants = -1
@@ -94,7 +95,7 @@ class Turns:
 
     def stop_watchdog(self) -> None:
         """As a hard reset does."""
-        struct.pack_into("<q", self._memory, control.STARVES_AT, 0)
+        struct.pack_into("<q", self._memory, control.STARVES_AT, control.NEVER)
 
     # --- what the board says
 
@@ -196,11 +197,11 @@ class Turns:
 
     def _wait_hung(self) -> None:
         (bites,) = struct.unpack_from("<q", self._memory, control.STARVES_AT)
-        if bites and self._ns(bites) <= self._clock.now_ns:
+        if self._ns(bites) <= self._clock.now_ns:
             self._hung = False
             self._starved()
         else:
-            self._participant.idle(self._ns(bites) if bites else NEVER)
+            self._participant.idle(self._ns(bites))
 
 
 def _us(ns: int) -> int:

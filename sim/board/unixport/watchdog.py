@@ -52,7 +52,7 @@ def _run(timeout_us):
     _feed(timeout_us)
     bus.send(control.WATCHDOG, 0, timeout_us)
     if _virtual and not timeout_us:
-        _virtual.bites = 0
+        _virtual.bites = control.NEVER
 
 
 def _feed(timeout_us):
