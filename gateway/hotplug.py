@@ -4,7 +4,6 @@ Only known USB ids are opened: what else is there (a modem, a meter) is named an
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -89,5 +88,5 @@ class Hotplug:
         task = self._tasks.pop(path)
         self.ports[:] = [port for port in self.ports if port.path != path]
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        # not `await task`: a cancellation of our own would look like that of the task
+        await asyncio.wait({task})
