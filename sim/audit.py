@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from protocol import chain, schema
@@ -14,6 +14,15 @@ from sim.stored import Stored, rows
 
 ALTERED = "record_altered_in_spool"
 """The fault that must be refused, named and fetched again."""
+KEPT = 10_000
+"""Records below the watermark that the gateway keeps (DESIGN: law 3)."""
+_EXPLAINED = frozenset({"refused", "lost"})
+"""Alarms that are judged by what they are about: a refused row, a GAP."""
+_CLEAN = ("internal_errors", "malformed", "odd_batches")
+"""Counters of the backend for what no honest gateway sends and no sound backend does."""
+_STEP_MS = 200
+_HOURLY = 60
+_HOUR_NS = 3600 * 10**9
 _HOUSEKEEPING = frozenset({"epoch", "boot", "time_set", "gap", "maintenance", "suppressed"})
 
 
@@ -39,8 +48,9 @@ def first_break(records: Sequence[Stored], registry: Registry) -> Stored | None:
         keys = _keys(registry, dispenser, epoch)
         before, following = schema.FIRST_TAG, 0
         for record in group:
-            contiguous = record.seq == following or _covers(record, following)
-            if keys is None or not contiguous or not chain.verifies(keys, before, record.raw):
+            follows = record.seq == following or _covers(record, following)
+            follows = follows and record.previous == before
+            if keys is None or not follows or not chain.verifies(keys, before, record.raw):
                 return record
             before, following = tag_of(record.raw), record.seq + 1
     return None
@@ -62,9 +72,15 @@ def housekeeping(
     found += [_not(r, "has status " + r.status) for r in records if r.status != "verified"]
     found += [_not(r, "is not seq 0") for r in records if (r.kind == "epoch") != (r.seq == 0)]
     found += [_not(r, "names a loss") for r in records if _is_loss(r)]
+    found += [_not(r, "is not the patient's: mode " + str(r.mode)) for r in _others(records)]
     found += _at_most_once(records, "boot", "is the second BOOT of its boot")
+    found += _without(records, "boot", PATIENT, "has no BOOT in its boot")
+    found += _unset(records)
+    found += _idle(records)
+    found += _too_many(records)
     powers = [p for p in only(Power, entries, dispenser) if p.power in ("on", "reset")]
     found += _limited(records, "boot", len(powers), "power-ups")
+    found += _limited(records, "gap", len(only(Power, entries, dispenser)), "losses of power")
     found += _limited(records, "maintenance", len(only(Tech, entries, dispenser)), "techs")
     found += _limited(records, "suppressed", 0, "reasons to suppress")
     return found
@@ -92,19 +108,107 @@ def _at_most_once(records: Iterable[Stored], kind: str, text: str) -> list[Diffe
     return found
 
 
+def _others(records: Iterable[Stored]) -> list[Stored]:
+    return [r for r in records if r.kind in PATIENT and r.mode != schema.Mode.patient]
+
+
+def _without(
+    records: Iterable[Stored], kind: str, kinds: Container[str], text: str
+) -> list[Difference]:
+    there = {(r.epoch, r.boot) for r in records if r.kind == kind}
+    lacking = {(r.epoch, r.boot): r for r in records if r.kind in kinds}
+    return [_not(record, text) for key, record in lacking.items() if key not in there]
+
+
+def _unset(records: Iterable[Stored]) -> list[Difference]:
+    # DESIGN, law 6: a time is only as good as what set it
+    first_set: dict[tuple[int, int], int] = {}
+    found = []
+    for r in sorted(records, key=lambda r: (r.epoch, r.seq)):
+        if r.kind == "time_set":
+            first_set.setdefault((r.epoch, r.boot), r.seq)
+        synced = r.quality == schema.Quality.synced
+        if synced and (r.epoch, r.boot) not in first_set:
+            found.append(_not(r, "says synced before anything set the time of its boot"))
+    return found
+
+
+def _idle(records: Iterable[Stored]) -> list[Difference]:
+    sets = [(r, r.data) for r in records if isinstance(r.data, schema.TimeSet)]
+    return [
+        _not(record, "corrects less than it may without a record")
+        for record, data in sets
+        if data.old_quality == schema.Quality.synced and abs(_step_ms(data)) <= _STEP_MS
+    ]
+
+
+def _step_ms(data: schema.TimeSet) -> int:
+    return (data.new - data.old) * 1000 + data.new_ms - data.old_ms
+
+
+def _too_many(records: Iterable[Stored]) -> list[Difference]:
+    found = []
+    latest: dict[str, list[int]] = {}
+    for r in records:
+        if r.kind in PATIENT or r.t is None:
+            continue
+        times = latest.setdefault(r.kind, [])
+        times.append(r.t)
+        if len(times) > _HOURLY and times[-1] - times[-1 - _HOURLY] < _HOUR_NS:
+            found.append(_not(r, f"is beyond {_HOURLY} of its kind in an hour"))
+    return found
+
+
 def _limited(records: Iterable[Stored], kind: str, most: int, reasons: str) -> list[Difference]:
     of_kind = [record for record in records if record.kind == kind]
     return [_not(record, f"beyond {most} {reasons}") for record in of_kind[most:]]
 
 
 def spool(path: Path, records: Iterable[Stored]) -> list[Difference]:
-    """Name what the gateway holds and the backend does not."""
+    """Name what the gateway holds and the backend does not, and what it should still hold."""
     stored = {(r.dispenser, r.epoch, r.seq, r.raw) for r in records}
-    held = rows(path, "records", ("dispenser", "epoch", "seq", "raw"))
+    held = {tuple(row) for row in rows(path, "records", ("dispenser", "epoch", "seq", "raw"))}
+    ends = Counter[tuple[str, int]]()
+    for dispenser, epoch, seq, _ in stored:
+        ends[dispenser, epoch] = max(ends[dispenser, epoch], seq)
+    kept = {key for key in stored if key[2] > ends[key[0], key[1]] - KEPT}
+    found = [Difference("unsent", "in the spool, not stored", *key[:3]) for key in held - stored]
+    found += [Difference("pruned", "stored, not in the spool", *key[:3]) for key in kept - held]
+    return sorted(found, key=lambda d: (d.kind, d.dispenser, d.epoch, d.seq))
+
+
+def backend(store: Path, spool: Path, records: Iterable[Stored]) -> list[Difference]:
+    """Name what the backend confirmed beyond what it holds, and what it saw that must not be."""
+    held = Counter[tuple[str, int]]()
+    for r in records:
+        held[r.dispenser, r.epoch] = max(held[r.dispenser, r.epoch], r.seq + 1)
+    found = _confirmed(store, "streams", held) + _confirmed(spool, "watermark", held)
+    return found + _alarms(store) + _counters(store)
+
+
+def _confirmed(path: Path, table: str, held: Mapping[tuple[str, int], int]) -> list[Difference]:
     return [
-        Difference("unsent", "in the spool, not stored", row[0], row[1], row[2])
-        for row in held
-        if tuple(row) not in stored
+        Difference("watermark", f"{table}: confirmed, not stored", row[0], row[1], row[2] - 1)
+        for row in rows(path, table, ("dispenser", "epoch", "next"))
+        if row[2] > held.get((row[0], row[1]), 0)
+    ]
+
+
+def _alarms(store: Path) -> list[Difference]:
+    return [
+        Difference("alarm", kind, dispenser, epoch, -1 if seq is None else seq)
+        for kind, dispenser, epoch, seq in rows(
+            store, "alarms", ("kind", "dispenser", "epoch", "seq")
+        )
+        if kind not in _EXPLAINED
+    ]
+
+
+def _counters(store: Path) -> list[Difference]:
+    return [
+        Difference("backend", f"counts {value} {name}")
+        for name, value in rows(store, "counters", ("name", "value"))
+        if name in _CLEAN and value
     ]
 
 
@@ -129,6 +233,12 @@ def refusals(
         Difference("refused", "altered and not refused", *key)
         for key in caused
         if key not in refused
+    ]
+    given_up = rows(path, "refused", ("dispenser", "epoch", "seq", "stored"))
+    found += [
+        Difference("refused", "refused twice: passed without the record", *row[:3])
+        for row in given_up
+        if row[3]
     ]
     forks = rows(path, "forks", ("dispenser", "epoch", "seq"))
     found += [Difference("fork", "two records with one seq", *row) for row in forks]

@@ -5,6 +5,7 @@ is explained in this order: told at a wrong time, told wrongly, told twice, unex
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 
 from protocol.schema import UNKNOWN_DURATION
@@ -16,7 +17,8 @@ PATIENT = frozenset({"lid_opened", "lid_closed", "dose", "dose_end", "response",
 """Kinds that stimuli decide; all others are housekeeping."""
 ORDER_NS = 50 * MS
 """Two stimuli of different inputs closer than the longest debounce time have no true order."""
-_DURATION_MS = 1000
+_DURATION_MS = 250
+"""Both ends of a duration are seen late by at most the bound between two feeds, not by more."""
 _SKIP = 1e6
 _UNPLACED = 0.9
 
@@ -54,6 +56,8 @@ def compare(
         matched += _align(group, candidates)
     differences = [d for pair in matched for d in _wrong_duration(pair)]
     differences += [_mistimed(pair) for pair in matched if pair[1].t is None]
+    differences += [d for pair in matched for d in _too_soon(pair)]
+    differences += _wrong_boots(matched, order)
     left, over = _remaining(expected, rest_stored, matched)
     mistimed = _pair_off(left, over, _same_record, _by_time)
     left, over = _remaining(left, over, mistimed)
@@ -196,6 +200,22 @@ def _wrong_duration(pair: Pair) -> Iterable[Difference]:
     unknown = UNKNOWN_DURATION in (told, true)
     if (told != true) if unknown else abs(told - true) > _DURATION_MS:
         yield _named("wrong", record, f"{_text(item)}: {told} ms told, {true} ms true")
+
+
+def _too_soon(pair: Pair) -> Iterable[Difference]:
+    item, record = pair
+    if record.stored_at * 1000 < item.t:
+        yield _named("mistimed", record, f"{_text(item)}: stored before it happened")
+
+
+def _wrong_boots(pairs: Iterable[Pair], order: dict[int, int]) -> Iterable[Difference]:
+    ordered = sorted(pairs, key=lambda pair: order[id(pair[1])])
+    for (before, stored), (item, record) in itertools.pairwise(ordered):
+        same = (stored.epoch, stored.boot) == (record.epoch, record.boot)
+        if same != (before.boot == item.boot):
+            told = "one boot" if same else "two boots"
+            text = f"{_text(item)}: {told} told, this one and seq {stored.seq}"
+            yield _named("wrong", record, text)
 
 
 def _surplus(record: Stored, matched: Iterable[Pair]) -> Difference:

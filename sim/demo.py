@@ -238,10 +238,9 @@ class Script:
             except TimeoutError:
                 raise DemoError(f"{dispenser.name} writes nothing: no cut in a write") from None
             dispenser.follow()
+            dispenser.touch(button, False)
         evidence = f"{dispenser.name}: inside {cut.operation} at {cut.where}"
         self._fault("power_cut_in_flash_write", evidence, dispenser.name)
-        async with dispenser.held:
-            dispenser.touch(button, False)
 
     async def _power_on(self, dispenser: Dispenser) -> None:
         async with dispenser.held:

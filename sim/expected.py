@@ -37,7 +37,8 @@ class Expected:
     """A record that must be there, or may be if `undecided` says why.
 
     `t` is the true time the record must tell, `due` when it is decided (the order of seqs),
-    `duration` in ms, None where its kind has none; `input` is the one that caused it.
+    `duration` in ms, None where its kind has none; `input` is the one that caused it; `boot`
+    counts the dispenser's boots.
     """
 
     dispenser: str
@@ -49,6 +50,7 @@ class Expected:
     duration: int | None = None
     undecided: str = ""
     within: int = TIME_NS
+    boot: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,17 +82,19 @@ def expected_records(entries: Sequence[Entry], debounce: Mapping[str, int]) -> l
     dispensers = sorted({power.dispenser for power in only(Power, entries)})
     found = []
     for dispenser in dispensers:
-        for boot in boots(entries, dispenser):
-            found += _of_boot(dispenser, boot, debounce)
+        for n, boot in enumerate(boots(entries, dispenser)):
+            records = _of_boot(dispenser, boot, debounce)
+            found += [dataclasses.replace(record, boot=n) for record in records]
     return found
 
 
 def boots(entries: Sequence[Entry], dispenser: str) -> list[Boot]:
     """Cut a dispenser's history into boots.
 
-    Raises LedgerError if power comes or goes twice in a row.
+    Raises LedgerError if power or an input comes or goes twice in a row.
     """
     stimuli = only(Stimulus, entries, dispenser)
+    _check_levels(stimuli)
     result = []
     for start, end in _running(only(Power, entries, dispenser)):
         levels = {s.input: s.active for s in stimuli if s.t <= start}
@@ -98,6 +102,15 @@ def boots(entries: Sequence[Entry], dispenser: str) -> list[Boot]:
         edges = tuple(s for s in stimuli if start < s.t < end)
         result.append(Boot(start, end, active, edges))
     return result
+
+
+def _check_levels(stimuli: Iterable[Stimulus]) -> None:
+    levels: dict[str, bool] = {}
+    for edge in stimuli:
+        if levels.get(edge.input, False) == edge.active:
+            told = f"{edge.dispenser}: {edge.input} active {edge.active} at {edge.t}"
+            raise LedgerError(f"{told}: no edge, it was so before")
+        levels[edge.input] = edge.active
 
 
 def _running(powers: Iterable[Power]) -> list[tuple[int, int]]:

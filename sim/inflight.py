@@ -80,7 +80,7 @@ def _rows(path: Path, query: str, values: tuple[str | int, ...]) -> list[sqlite3
         with reading(path) as db:
             return db.execute(query, values).fetchall()
     except sqlite3.OperationalError as error:
-        if not str(error).startswith(_NOT_YET):
+        if not any(words in str(error) for words in _NOT_YET):
             raise
         return []
 

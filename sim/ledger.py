@@ -136,7 +136,7 @@ def _parse(line: bytes, number: int) -> Entry:
         fields = json.loads(line)
         cls = next(cls for key, cls in _BY_KEY.items() if key in fields)
         return msgspec.convert(fields, cls)
-    except (ValueError, TypeError, StopIteration) as error:
+    except (ValueError, TypeError, StopIteration, RecursionError) as error:
         raise LedgerError(f"ledger line {number}: {line[:80]!r}: {error}") from error
 
 
@@ -150,8 +150,16 @@ def only(cls: type[T], entries: Iterable[Entry], dispenser: str | None = None) -
 
 
 def meta(entries: Iterable[Entry]) -> Meta:
-    """Return the run's meta entry; raises LedgerError if there is not exactly one."""
+    """Return the run's meta entry.
+
+    Raises LedgerError if there is not exactly one, or if it lacks a dispenser of the ledger.
+    """
+    entries = list(entries)
     found = only(Meta, entries)
     if len(found) != 1:
         raise LedgerError(f"ledger holds {len(found)} meta lines, not one")
+    named = {getattr(entry, "dispenser", "") for entry in entries} - {""}
+    if not named <= set(found[0].dispensers):
+        strange = sorted(named - set(found[0].dispensers))
+        raise LedgerError(f"ledger tells of {', '.join(strange)}; its meta line does not")
     return found[0]

@@ -26,7 +26,8 @@ _NUMBERED = ("lost", "duplicated", "misordered", "wrong", "mistimed", "unexplain
 class Report(msgspec.Struct, kw_only=True):
     """One run in figures; `differences` and `undecided_records` hold the details.
 
-    `latency_ms`: p50 and p99 from stimulus to backend commit in the calm phase; `chain`:
+    `latency_ms`: p50 and p99 from stimulus to backend commit in the calm phase; `time_off_ms`:
+    p50, p99 and max of how far the times told are from the true ones, all boots; `chain`:
     "verified", or the first bad `dispenser/epoch/seq`; `refused`: what the backend refused.
     """
 
@@ -47,6 +48,7 @@ class Report(msgspec.Struct, kw_only=True):
     refused: list[str]
     faults: dict[str, int]
     latency_ms: dict[str, float]
+    time_off_ms: dict[str, float]
     peak_heap_bytes: dict[str, int]
     differences: list[str]
     undecided_records: list[str]
@@ -66,7 +68,7 @@ def compute(run: Path) -> Report:
     verdicts = _verdicts(meta.dispensers, wanted, records, known)
     refused, differences = audit.refusals(run / STORE, entries, meta.dispensers)
     differences += [d for verdict in verdicts.values() for d in verdict.differences]
-    differences += _beyond_patient(run, entries, meta.dispensers, records)
+    differences += _beyond_patient(run, entries, meta.dispensers, records, known)
     broken = audit.first_break(records, known)
     undecided = [item for verdict in verdicts.values() for item in verdict.undecided]
     pairs = [pair for verdict in verdicts.values() for pair in verdict.matched]
@@ -84,6 +86,7 @@ def compute(run: Path) -> Report:
         refused=refused,
         faults=_faults(entries),
         latency_ms=_latency(pairs, entries),
+        time_off_ms=_time_off(pairs),
         peak_heap_bytes=_measures(entries, "peak_heap_bytes"),
         differences=[_line(difference) for difference in differences],
         undecided_records=[_undecided(item) for item in undecided],
@@ -107,19 +110,48 @@ def _verdicts(
 
 
 def _beyond_patient(
-    run: Path, entries: Sequence[ledger.Entry], ids: Mapping[str, str], records: Sequence[Stored]
+    run: Path,
+    entries: Sequence[ledger.Entry],
+    ids: Mapping[str, str],
+    records: Sequence[Stored],
+    known: registry.Registry,
 ) -> list[Difference]:
     found = audit.spool(run / SPOOL, records)
+    found += audit.backend(run / STORE, run / SPOOL, records)
+    found += _late(records, entries)
     ends = _measures(entries, "journal_next")
     for name, device_id in ids.items():
         own = [record for record in records if record.dispenser == device_id]
         found += audit.housekeeping(own, entries, name)
-        held = max((record.seq + 1 for record in own), default=0)
-        if held != ends.get(name, held):
-            text = f"journal ends before seq {ends[name]}, store before {held}"
-            found.append(Difference("incomplete", text, device_id))
-    strangers = {record.dispenser for record in records} - set(ids.values())
-    return found + [Difference("unexplained", "no such dispenser", d) for d in sorted(strangers)]
+        found += _ends(own, ends.get(name), device_id, known)
+    strangers = {record.dispenser for record in records} | set(known.dispensers)
+    return found + [
+        Difference("unexplained", "no such dispenser in the ledger", d)
+        for d in sorted(strangers - set(ids.values()))
+    ]
+
+
+def _late(records: Iterable[Stored], entries: Sequence[ledger.Entry]) -> Iterable[Difference]:
+    end = max(entry.t for entry in entries)
+    for r in records:
+        if r.stored_at * 1000 > end:
+            yield Difference("mistimed", "stored after the run", r.dispenser, r.epoch, r.seq)
+
+
+def _ends(
+    records: Sequence[Stored], end: int | None, device_id: str, known: registry.Registry
+) -> list[Difference]:
+    # an epoch may be registered for a provisioning that never came to its end
+    there = {r.epoch for r in records}
+    newest = [epoch for epoch in audit.epochs(known, device_id) if epoch in there][-1:]
+    held = max((r.seq + 1 for r in records if r.epoch in newest), default=0)
+    if end is None:
+        text = "nobody asked where the journal ends: the run did not come to its end"
+    elif held != end:
+        text = f"journal ends before seq {end}, store before {held}"
+    else:
+        return []
+    return [Difference("incomplete", text, device_id)]
 
 
 def _faults(entries: Sequence[ledger.Entry]) -> dict[str, int]:
@@ -140,6 +172,17 @@ def _latency(pairs: Iterable[Pair], entries: Sequence[ledger.Entry]) -> dict[str
         if item.kind != "state" and any(start <= item.t < end for start, end in calm)
     )
     return {f"p{p}": round(_percentile(late, p), 1) for p in (50, 99)} if late else {}
+
+
+def _time_off(pairs: Iterable[Pair]) -> dict[str, float]:
+    # a STATE tells when the inputs were looked at, not when something happened
+    off = sorted(
+        abs(record.t - item.t) / 1e6
+        for item, record in pairs
+        if record.t is not None and item.kind != "state"
+    )
+    names = {"p50": 50, "p99": 99, "max": 100}
+    return {name: round(_percentile(off, p), 1) for name, p in names.items()} if off else {}
 
 
 def _calm(entries: Sequence[ledger.Entry]) -> list[tuple[int, int]]:

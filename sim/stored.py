@@ -28,9 +28,10 @@ _DURATION = {"lid_closed": "duration", "dose_end": "dwell"}
 class Stored:
     """One stored record; `t` is its placed time in Unix ns, None where nothing places it.
 
-    `fields` are those that a stimulus decides, `duration` in ms; `data` is the typed data, None
-    for an unknown type; `stored_at` is Unix µs of the commit; `unlike` names columns that do not
-    say what the bytes say.
+    `fields` are those that a stimulus decides, `duration` in ms; `quality` and `mode` are numbers
+    of `schema.Quality` and `schema.Mode`; `data` is the typed data, None for an unknown type;
+    `stored_at` is Unix µs of the commit; `unlike` names columns that do not say what the bytes
+    say.
     """
 
     dispenser: str
@@ -43,6 +44,7 @@ class Stored:
     data: object
     t: int | None
     quality: int
+    mode: int
     raw: bytes
     previous: bytes
     stored_at: int
@@ -62,13 +64,17 @@ def load(path: Path) -> list[Stored]:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database of a run read only, rows by column name."""
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
-    db.row_factory = sqlite3.Row
+    """Open a database of a run read only, rows by column name.
+
+    Raises sqlite3.Error that names the file, also out of the block.
+    """
     try:
-        yield db
-    finally:
-        db.close()
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+        db.row_factory = sqlite3.Row
+        with contextlib.closing(db):
+            yield db
+    except sqlite3.Error as error:
+        raise type(error)(f"{path.name}: {error}") from error
 
 
 def rows(path: Path, table: str, columns: Sequence[str]) -> list[sqlite3.Row]:
@@ -97,6 +103,7 @@ def _decode(row: Mapping[str, object]) -> Stored:
         data=data,
         t=_ns(record.time, record.ms) if record.quality != schema.Quality.uptime else None,
         quality=int(record.quality),
+        mode=int(record.mode),
         raw=raw,
         previous=previous,
         stored_at=int(str(row["stored_at"])),

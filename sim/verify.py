@@ -18,9 +18,9 @@ def verify(run: Path) -> tuple[Report, list[str]]:
     Raises VerifyError if a file of the run is missing or unreadable.
     """
     try:
-        told = msgspec.json.decode((run / REPORT).read_bytes(), type=Report)
+        told = _told(run / REPORT)
         found = compute(run)
-    except (OSError, sqlite3.Error, ValueError) as error:
+    except (OSError, sqlite3.Error, ValueError, LookupError) as error:
         raise VerifyError(f"{run}: {error}") from error
     names = [name for name in Report.__struct_fields__ if name != "run"]
     return found, [
@@ -28,3 +28,10 @@ def verify(run: Path) -> tuple[Report, list[str]]:
         for name in names
         if getattr(told, name) != getattr(found, name)
     ]
+
+
+def _told(path: Path) -> Report:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Report)
+    except msgspec.MsgspecError as error:
+        raise VerifyError(f"{path.name}: {error}") from error

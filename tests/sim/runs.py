@@ -33,10 +33,11 @@ class Row:
     quality: schema.Quality = schema.Quality.synced
     boot: int = 1
     at: int = 0
+    mode: schema.Mode = schema.Mode.patient
 
     def untagged(self, seq):
         ms = self.t - schema.TIME_BASE * 1000 if self.quality else self.t - START
-        stamp = int(self.quality) << 14 | ms % 1000
+        stamp = int(self.quality) << 14 | int(self.mode) << 12 | ms % 1000
         record = schema.Record(
             seq=seq,
             boot=self.boot,
@@ -58,8 +59,17 @@ class Dispenser:
         self.rows = []
         self.now = START + 5_000
         self.boot = 1
-        self.add("epoch", START + 10, schema.Epoch(EPOCH, 0, schema.EpochReason(1), bytes(8)))
-        self.add("boot", START + 11, schema.Boot(schema.ResetCause(1), 0, 0, 1, 0))
+        uptime = schema.Quality.uptime
+        epoch = schema.Epoch(EPOCH, 0, schema.EpochReason(1), bytes(8))
+        self.add("epoch", START + 10, epoch, quality=uptime)
+        self.begin_boot(START + 11)
+
+    def begin_boot(self, t):
+        boot = schema.Boot(schema.ResetCause(1), 0, 0, 1, 0)
+        self.add("boot", t, boot, quality=schema.Quality.uptime)
+        uptime, new = divmod(t - START, 1000), divmod(t - schema.TIME_BASE * 1000, 1000)
+        told = (*uptime, *uptime, schema.Quality.uptime, *new, 50, schema.TimeSource.gateway)
+        self.add("time_set", t, schema.TimeSet(*told))
 
     def edge(self, name, active):
         self.entries.append(
@@ -110,7 +120,7 @@ class Dispenser:
         self.now += 1_000
         self.entries.append(Power(t=self.now * 10**6, dispenser=self.name, power="on"))
         self.boot += 1
-        self.add("boot", self.now + 300, schema.Boot(schema.ResetCause(1), 0, 0, 1, 0))
+        self.begin_boot(self.now + 300)
         self.add("state", self.now + 301, schema.State(1, 1))
         self.now += 5_000
         self.edge("lid", False)
@@ -166,8 +176,13 @@ class Run:
             "CREATE TABLE records(dispenser TEXT, epoch INT, seq INT, previous BLOB, raw BLOB,"
             " received_at INT, PRIMARY KEY(dispenser, epoch, seq, raw)) WITHOUT ROWID"
         )
+        spool.execute("CREATE TABLE watermark(dispenser TEXT, epoch INT, next INT)")
         with engine.begin() as store, spool:
             for d in (self.d1, self.d2):
+                confirmed = {"dispenser": d.id, "epoch": EPOCH, "next": len(d.rows)}
+                more = {"tag": bytes(8), "rev": 1, "gateway": "gw-1"}
+                store.execute(tables.streams.insert().values(**confirmed, **more))
+                spool.execute("INSERT INTO watermark VALUES(?,?,?)", (*confirmed.values(),))
                 for seq, raw, before, row in d.chained():
                     store.execute(
                         tables.records.insert().values(**self._columns(d, raw, before, row))
@@ -217,7 +232,7 @@ class Run:
             end = {"journal_next": len(d.rows), "peak_heap_bytes": 90_000}
             for name, value in end.items():
                 ledger.append(
-                    Measure(t=d.now * 10**6, dispenser=d.name, measure=name, value=value)
+                    Measure(t=(d.now + 1000) * 10**6, dispenser=d.name, measure=name, value=value)
                 )
         for fault in self.faults:
             ledger.append(LedgerFault(t=START * 10**6, **fault))

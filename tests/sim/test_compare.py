@@ -38,7 +38,7 @@ def test_an_honest_run_agrees(run):
     )
     # per dispenser: two visits (2 + 4, 2 + 2), three presses, lid + STATE + lid around the cut
     assert report.records_expected == 2 * (6 + 4 + 3 + 3)
-    assert report.records_stored == 2 * (6 + 4 + 3 + 3 + 1 + 2)
+    assert report.records_stored == 2 * (6 + 4 + 3 + 3 + 1 + 2 + 2)
     assert report.latency_ms == {"p50": 80.0, "p99": 80.0}
     assert report.peak_heap_bytes == {"d1": 90_000, "d2": 90_000}
 
@@ -56,7 +56,9 @@ def test_a_lost_tail_is_seen_even_without_stimuli(run):
     last = len(run.d1.rows) - 1
     run.sql("DELETE FROM records WHERE dispenser = ? AND seq = ?", run.d1.id, last)
     report = compute(run.folder)
-    assert {line.split()[0] for line in report.differences} == {"lost", "unsent", "incomplete"}
+    assert {line.split()[0] for line in report.differences} == {
+        *("lost", "unsent", "incomplete", "watermark")
+    }
 
 
 @pytest.mark.parametrize("kind", ["dose", "response", "lid_closed", "state"])
@@ -172,7 +174,7 @@ def test_records_without_time_are_placed_by_the_time_set_of_their_boot(run):
     first = run.find("lid_closed")
     for row in run.d1.rows[: first + 1]:
         row.quality = schema.Quality.uptime
-    assert verdict(run)[0] == {"mistimed": first - 1}
+    assert verdict(run)[0] == {"mistimed": first - 2}
     run.folder = run.folder / "placed"
     run.folder.mkdir()
     at = run.d1.rows[first].t + 300
@@ -263,7 +265,9 @@ def test_any_day_agrees_and_any_record_left_out_is_lost(tmp_path_factory, day, d
     for what, *arguments in day:
         getattr(run.d1, what)(*arguments)
     assert verdict(run)[0] == {}
-    patient = [n for n, row in enumerate(run.d1.rows) if row.kind not in ("epoch", "boot")]
+    patient = [
+        n for n, row in enumerate(run.d1.rows) if row.kind not in ("epoch", "boot", "time_set")
+    ]
     del run.d1.rows[data.draw(st.sampled_from(patient))]
     run.folder = tmp_path_factory.mktemp("doctored")
     assert verdict(run)[0] == {"lost": 1}

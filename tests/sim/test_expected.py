@@ -174,9 +174,15 @@ def test_nothing_is_recorded_while_a_tech_has_the_prompt():
     ]
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_an_edge_to_where_the_input_was_is_none(first):
+    with pytest.raises(LedgerError, match="no edge"):
+        table((10_000, "lid", first), (11_000, "lid", first))
+
+
 @st.composite
 def histories(draw):
-    t, powered, events = 0, True, []
+    t, powered, events, levels = 0, True, [], {}
     for _ in range(draw(st.integers(0, 60))):
         t += draw(st.one_of(st.integers(1, 400), st.integers(3_000, 5_000)))
         what = draw(st.sampled_from(["lid", "beam1", "beam4", "button0", "power"]))
@@ -184,7 +190,8 @@ def histories(draw):
             events.append((t, "cut" if powered else "on"))
             powered = not powered
         else:
-            events.append((t, what, draw(st.booleans())))
+            levels[what] = not levels.get(what, False)
+            events.append((t, what, levels[what]))
     return events
 
 

@@ -88,7 +88,7 @@ def test_a_fork_is_named(run):
 def test_what_the_spool_holds_and_the_store_does_not_is_named(run):
     run.sql("UPDATE records SET raw = x'01' WHERE seq = 3", file="gateway/spool.db")
     kinds = [line.split()[0] for line in compute(run.folder).differences]
-    assert kinds == ["unsent", "unsent"]
+    assert kinds == ["pruned", "pruned", "unsent", "unsent"]
 
 
 def test_a_refusal_needs_its_fault_and_the_fault_its_refusal(tmp_path):
