@@ -1,7 +1,7 @@
 """The MQTT broker of a run: the real mosquitto (>= 2.0), mutual TLS, on loopback only.
 
 The broker holds no truth: nothing is persisted, and a stop or a kill loses whatever it held.
-Options: mosquitto.conf(5). setpriv(1) ties its life to ours, so that nothing stays behind.
+Options: mosquitto.conf(5). Its life is tied to ours, so that nothing stays behind.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from protocol.topics import ALL_UP
 from sim.certificates import BACKEND, Pki
+from sim.child import tied
 
 _HOST = "127.0.0.1"
 _READY_WITHIN = 10.0
@@ -125,8 +126,7 @@ class Broker:
         config = self._write_config(port)
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(_command("setpriv"), "--pdeathsig", "KILL", "--"),
-                *(_command("mosquitto"), "-c", str(config)),
+                *tied([_command("mosquitto"), "-c", str(config)]),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -10,6 +10,8 @@ from pathlib import Path
 
 _STOPPED_WITHIN = 10.0
 _TOLD_LINES = 6
+_STILL_OURS = '[ "$PPID" = "$0" ] && exec "$@"'
+"""We may have died before the signal was arranged for: it would never come."""
 
 
 class ChildError(RuntimeError):
@@ -92,17 +94,35 @@ async def run(name: str, command: Sequence[str], log: Path, within: float) -> st
 
 
 async def spawn(command: Sequence[str], out: int, errors: int) -> asyncio.subprocess.Process:
-    """Start a process that dies with ours (setpriv(1)) and does not hear our terminal's Ctrl-C."""
-    setpriv = shutil.which("setpriv", path=os.environ.get("PATH", "") + ":/usr/bin")
-    if setpriv is None:
-        raise ChildError("setpriv is not installed: run `make setup`")
+    """Start a process that dies with ours and does not hear our terminal's Ctrl-C."""
     return await asyncio.create_subprocess_exec(
-        *(setpriv, "--pdeathsig", "KILL", "--", *command),
+        *tied(command),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=out,
         stderr=errors,
         start_new_session=True,
     )
+
+
+def tied(command: Sequence[str]) -> list[str]:
+    """Return the command line of a process that dies with the thread that starts it.
+
+    By setpriv(1), prctl(2) PR_SET_PDEATHSIG. Raises ChildError if that is not installed.
+    """
+    setpriv = shutil.which("setpriv", path=os.environ.get("PATH", "") + ":/usr/bin")
+    if setpriv is None:
+        raise ChildError("setpriv is not installed: run `make setup`")
+    return [
+        setpriv,
+        "--pdeathsig",
+        "KILL",
+        "--",
+        "sh",
+        "-c",
+        _STILL_OURS,
+        str(os.getpid()),
+        *command,
+    ]
 
 
 def last_lines(log: Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.child import Child, ChildError, run
+from sim.child import Child, ChildError, run, tied
 
 PATIENT = [sys.executable, "-c", "print('up', flush=True); import time; time.sleep(60)"]
 STUBBORN = [
@@ -105,3 +105,15 @@ def test_it_dies_with_us_whatever_happens_to_us(tmp_path):
     while child.exists() and " Z " not in (child / "stat").read_text():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_it_does_not_begin_if_we_are_gone_already(tmp_path, monkeypatch):
+    there = tmp_path / "there"
+    command = [sys.executable, "-c", f"open({str(there)!r}, 'w')"]
+    assert subprocess.run(tied(command), check=False).returncode == 0
+    assert there.exists()
+    there.unlink()
+    # as seen by a child whose parent is another one by now
+    monkeypatch.setattr("sim.child.os.getpid", lambda: 1)
+    assert subprocess.run(tied(command), check=False).returncode == 1
+    assert not there.exists()
