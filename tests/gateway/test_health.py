@@ -142,6 +142,7 @@ def test_one_loop_that_stands_still_starves_the_watchdog(
 ) -> None:
     monkeypatch.setattr("gateway.uplink._BEAT_EVERY", 0.1)
     monkeypatch.setattr("gateway.daemon._PULSE_EVERY", 0.1)
+    monkeypatch.setattr("gateway.publisher._LONGEST_IDLE", 0.1)
     systemd, release = Systemd(tmp_path / "notify", watchdog=0.2), threading.Event()
 
     def hang(*_: object) -> list[object]:
