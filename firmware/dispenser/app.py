@@ -5,9 +5,12 @@ import time
 from micropython import const
 
 from dispenser import VERSION, chain, identity, pins, wire
-from dispenser.clock import Clock
+from dispenser.beamtest import BeamTest
+from dispenser.clock import Clock, elapsed_s
 from dispenser.drivers import beams, buttons, chip, console, lid
+from dispenser.drivers.buzzer import Buzzer
 from dispenser.drivers.eeprom import At24c32
+from dispenser.drivers.lights import Lights
 from dispenser.drivers.rtc import Ds3231
 from dispenser.drivers.usb import Port
 from dispenser.drivers.watchdog import Watchdog
@@ -15,12 +18,19 @@ from dispenser.inputs import Inputs
 from dispenser.journal import Journal
 from dispenser.keystore import KeyStore
 from dispenser.link import Link
+from dispenser.panel import Panel
+from dispenser.patient import Patient
+from dispenser.recall import recent
 from dispenser.recorder import Recorder
+from dispenser.settings import DEFAULT
 from dispenser.timekeeper import Timekeeper
 
 JOURNAL = "/journal"
 _ANNOUNCE_MS = const(60000)
 _BEAT_MS = const(3000)  # two of them may be missed
+_TEST_MS = const(60000)
+_SHOW_MS = const(10000)
+_HEARD_S = const(180)  # a gateway that says nothing for longer is gone
 _INPUTS = const(1)  # tasks that must make progress
 _RECEIVING = const(2)
 _SENDING = const(4)
@@ -49,7 +59,10 @@ class Dispenser:
         self._sending = asyncio.Event()
         self._edges = asyncio.ThreadSafeFlag()
         self._supply = beams.supply()
+        self._changed = asyncio.Event()
+        self._panel = Panel(time, Lights(), Buzzer(), self._changed.set)
         self._progress = 0
+        self._heard = None  # uptime at which a host last spoke
         self._open(load_chain(i2c))
         self._port = Port()
 
@@ -75,6 +88,9 @@ class Dispenser:
         boot = self._recorder.boot if self._recorder else self._journal.boot
         about = About(name, service, boot)
         self._link = Link(about, self._journal if found else None, self._clock, self._set_time)
+        self._panel.state("service", service != wire.SERVICE_OK)
+        if self._recorder:
+            self._make_patient()
 
     def _make_recorder(self):
         skipped = self._count_boot()
@@ -99,23 +115,27 @@ class Dispenser:
     def _set_time(self, seconds, ms, uncertainty, source):
         changed = self._keeper.sync(seconds, ms)
         if changed and self._recorder:
+            self._patient.clock_set(changed)
             self._recorder.housekeeping(wire.TIME_SET, changed + (uncertainty, source))
 
     # ---- tasks -------------------------------------------------------------------------------
 
     async def _run(self):
+        self._panel.state("starting", False)
         watchdog = Watchdog()
         watchdog.feed()
         tasks = [self._receive(), self._send(), self._keeper.run(), self._beat(watchdog)]
+        tasks.append(self._show())
         if self._recorder:
-            tasks += [self._watch(), self._announce()]
+            tasks += [self._watch(), self._announce(), self._test_beams()]
         await asyncio.gather(*tasks)
 
     async def _watch(self):
-        inputs = self._make_inputs()
+        inputs = self._inputs
         inputs.start()
         while True:
             wait = inputs.step()
+            self._patient.step()
             self._progress |= _INPUTS
             if wait is None:
                 await self._edges.wait()
@@ -128,18 +148,44 @@ class Dispenser:
         except asyncio.TimeoutError:
             pass
 
-    def _make_inputs(self):
-        flag = self._edges
-        latches = [lid.latch(flag)] + beams.latches(flag) + buttons.latches(flag)
+    def _make_patient(self):
+        self._patient = Patient(self._clock, DEFAULT, self._recorder, self._panel, self._delivered)
+        for told in recent(self._journal):
+            self._patient.recall(*told)
+        flag, gates = self._edges, beams.latches(self._edges)
+        latches = [lid.latch(flag)] + gates + buttons.latches(flag)
         parts = (pins.LID,) + pins.BEAMS + pins.BUTTONS + (pins.SERVICE,)
         holds = [part[3] for part in parts]
-        return Inputs(time, latches, holds, self._supply, self._clock.uptime, self._emit)
+        known = (self._supply, self._clock.uptime, self._patient)
+        self._inputs = Inputs(time, latches, holds, *known)
+        self._beams = BeamTest(self._inputs, beams.probe(self._supply, gates), self._patient)
 
-    def _emit(self, kind, values, tick):
-        if kind == wire.STATE:
-            self._recorder.state(values, tick)
-        else:
-            self._recorder.patient(kind, values, tick)
+    def _delivered(self):
+        # first seq that is not stored at the clinic's side
+        return self._link.watermark[0] if self._link.watermark else 0
+
+    async def _test_beams(self):
+        while True:
+            await asyncio.sleep_ms(_TEST_MS)
+            self._beams.step()
+
+    async def _show(self):
+        # the panel: woken by what happens, and by its own rhythms
+        while True:
+            wait = self._panel.step()
+            try:
+                await asyncio.wait_for_ms(self._changed.wait(), _SHOW_MS if wait is None else wait)
+            except asyncio.TimeoutError:
+                pass
+            self._changed.clear()
+
+    def _show_link(self):
+        # whether there is a gateway that talks
+        heard = self._heard is not None
+        if heard:
+            heard = elapsed_s(self._heard, self._clock.uptime()) < _HEARD_S
+        self._panel.state("connected", heard)
+        self._panel.state("searching", not heard)
 
     async def _announce(self):
         if not self._journal.damaged():
@@ -152,6 +198,7 @@ class Dispenser:
             if not data:
                 await asyncio.sleep_ms(_BEAT_MS)  # no host will ever write here
             self._link.feed(data)
+            self._heard = self._clock.uptime() if data else self._heard
             self._progress |= _RECEIVING
             self._sending.set()
 
@@ -174,6 +221,7 @@ class Dispenser:
             self._sending.set()
             await asyncio.sleep_ms(_BEAT_MS)
             self._clock.pump()
+            self._show_link()
             if self._recorder:
                 self._recorder.report_suppressed()
             if not self._port.waiting():

@@ -6,6 +6,7 @@ from micropython import const
 from dispenser import wire
 
 _STEP_MS = const(200)
+_MOST_S = const(1000000)  # 11 days: ms of more do not fit 31 bits
 
 
 class Clock:
@@ -57,6 +58,17 @@ class Clock:
         if quality == wire.QUALITY_SYNCED and _near(old, (s, ms)):
             return None
         return up + old + (quality, s, ms)
+
+
+def elapsed_s(since, now):
+    # whole seconds between two uptimes
+    return now[0] - since[0] - (now[1] < since[1])
+
+
+def elapsed_ms(since, now):
+    # ms between two uptimes, never above 11 days
+    s = now[0] - since[0]
+    return (s if s < _MOST_S else _MOST_S) * 1000 + now[1] - since[1]
 
 
 def _carry(s, ms):

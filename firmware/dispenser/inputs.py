@@ -1,75 +1,37 @@
 # What becomes of the edges of lid, beams and buttons: debounced, put in the order in which they
-# began, and told as records. A latch gives edges() as (tick, active) and active(), the level now.
+# began, and told. A latch gives edges() as (tick, active) and active(), the level now. What hands
+# cannot do is told as a fault and not as a change.
 from micropython import const
 
-from dispenser import wire
+from dispenser import codes
+from dispenser.debounce import Debouncer
+from dispenser.trust import Trust
 
 LID = const(0)  # order of inputs: bits of STATE
-_BEAMS = range(1, 5)
-_BUTTONS = range(5, 10)
-_UNKNOWN = (-1, 0)  # began before this boot
-_CHATTER_MS = const(500)  # an input that never settles does not hold up the others for longer
-_SETTINGS = const(0)  # settings in force: none yet
-_LONGEST = const(4294967)  # s whose ms still fit 32 bits
-
-
-class Debouncer:
-    # an edge counts when the level then stays for `hold` ms; its time is that of the first edge
-    def __init__(self, ticks, hold, level):
-        self._ticks = ticks
-        self._hold = hold
-        self.reset(level)
-
-    def reset(self, level):
-        self.level = level  # None until it has settled
-        self.first = None  # tick of the first edge of what has not settled
-        self._last = 0
-        self._raw = level
-
-    def edge(self, tick, level):
-        # tick of a change that had settled before this edge, else None
-        changed = self.settle(tick)
-        if self.first is None:
-            self.first = tick
-        self._last = tick
-        self._raw = level
-        return changed
-
-    def settle(self, now):
-        # tick of the change that has settled by now, else None
-        if self.first is None or self._ticks.ticks_diff(now, self._last) < self._hold:
-            return None
-        first, self.first = self.first, None
-        old, self.level = self.level, self._raw
-        return first if old is not None and old != self.level else None
-
-    def due(self, now):
-        # whether a settling is due, so that the level should be looked at once more
-        return self.first is not None and self._ticks.ticks_diff(now, self._last) >= self._hold
-
-    def raw(self):
-        return self._raw
-
-    def wait(self, now):
-        # ms until it settles, None if it has
-        if self.first is None:
-            return None
-        return max(self._hold - self._ticks.ticks_diff(now, self._last), 0)
+BEAMS = range(1, 5)
+BUTTONS = range(5, 10)
+SERVICE = const(10)
+NONE = const(255)  # subject of a fault of no one input
+_ALL_BEAMS = const(0x1E)
+_CHATTER_MS = const(500)  # an input that has not settled by then chatters, and holds up no other
+_QUIET_MS = const(1000)  # it has to stay for so long to be believed again
+_RESTLESS_MS = const(60000)  # and so long if it changed too often
 
 
 class Inputs:
-    # `emit(type, values, tick)` writes a record, `supply(on)` switches the beams' emitters
+    # `supply(on)` switches the beams' emitters. `sink` is told felt(input), state(mask, tick),
+    # change(tick, input, active), fault(kind, input, value)
 
-    def __init__(self, ticks, latches, holds, supply, uptime, emit):
+    def __init__(self, ticks, latches, holds, supply, uptime, sink):
         self._ticks = ticks
         self._latches = latches
         self._bounce = [Debouncer(ticks, hold, False) for hold in holds]
         self._supply = supply
-        self._uptime = uptime
-        self._emit = emit
+        self._sink = sink
+        self._trust = Trust(len(latches), uptime, sink.fault)
         self._lit = False
-        self._began = [None] * len(latches)  # uptime at which an active input began
-        self._reached = 0  # compartments in this opening
+        self._lit_at = None
+        self._left = None  # beams broken when they were last lit
         self._settled = []  # (tick, input, active), not yet told
 
     def start(self):
@@ -95,14 +57,24 @@ class Inputs:
             if bounce.due(now) and self._latches[index].active() != bounce.raw():
                 self._edge(index, now, self._latches[index].active())
             self._note(index, bounce.settle(now))
+            self._doubt(index, bounce, now)
         self._tell(now)
+        self._trust.look()
         if self._lit and not self._lid_open():
             self._darken()
         waits = [w for w in [bounce.wait(now) for bounce in self._bounce] if w is not None]
         return min(waits) if waits else None
 
+    def dark(self):
+        # whether the beams may be tested: the lid is closed and nothing is going on
+        return not self._lit and self._bounce[LID].first is None
+
+    def left_broken(self):
+        # beams (bits of STATE) that were broken when they were last lit, None if they never were
+        return self._left
+
     def _edge(self, index, tick, active):
-        if index in _BEAMS and not self._lit:
+        if index in BEAMS and not self._lit:
             return
         self._note(index, self._bounce[index].edge(tick, active))
         if index == LID and active and not self._lit:
@@ -110,8 +82,20 @@ class Inputs:
             self._light(False)
 
     def _note(self, index, tick):
-        if tick is not None:
-            self._settled.append((tick, index, self._bounce[index].level))
+        if tick is None:
+            return
+        bounce = self._bounce[index]
+        if not self._trust.allows(index):
+            bounce.take_back(_RESTLESS_MS)
+            return
+        self._settled.append((tick, index, bounce.level))
+        if bounce.level and index in BUTTONS and not self._starting:
+            self._sink.felt(index)
+
+    def _doubt(self, index, bounce, now):
+        if not bounce.doubted and bounce.unsettled(now) >= _CHATTER_MS and not self._starting:
+            bounce.doubt(_QUIET_MS)
+            self._sink.fault(codes.FAULT_CHATTER, index, bounce.edges)
 
     def _lid_open(self):
         bounce = self._bounce[LID]
@@ -120,20 +104,27 @@ class Inputs:
     def _light(self, level):
         self._lit = True
         self._supply(True)
-        now = self._ticks.ticks_ms()
-        for index in _BEAMS:
+        self._lit_at = now = self._ticks.ticks_ms()
+        for index in BEAMS:
             for _ in self._latches[index].edges():
                 pass
             self._bounce[index].reset(level)
             active = self._latches[index].active()
             if active or level is None:
                 self._bounce[index].edge(now, active)
+            if not active:
+                self._trust.whole(index)
 
     def _darken(self):
+        if self._lit:
+            self._left = 0
+        for index in BEAMS:
+            if self._lit:
+                self._left |= bool(self._bounce[index].raw()) << index
+            self._bounce[index].reset(False)
+            self._trust.ended(index)
         self._lit = False
         self._supply(False)
-        for index in _BEAMS:
-            self._bounce[index].reset(False)
 
     # ---- in order ----------------------------------------------------------------------------
 
@@ -143,20 +134,47 @@ class Inputs:
                 return
             self._starting = False
             self._tell_state()
+        self._find_blind()
         while self._settled:
             change = self._earliest()
             if self._held_up(change, now):
                 return
             self._settled.remove(change)
-            self._change(*change)
+            if self._trust.believes(change[1], change[2]):
+                self._sink.change(*change)
 
     def _all_seen(self, now):
         for bounce in self._bounce:
             if bounce.level is None:
-                if not self._chatters(bounce, now):
+                if bounce.unsettled(now) < _CHATTER_MS:
                     return False
                 bounce.level = bounce.raw()
         return True
+
+    def _tell_state(self):
+        mask = 0
+        for index, bounce in enumerate(self._bounce):
+            mask |= bool(bounce.level) << index
+        if mask & _ALL_BEAMS == _ALL_BEAMS:
+            self._blind()
+            mask &= ~_ALL_BEAMS
+        for index in range(len(self._bounce)):
+            if mask >> index & 1:
+                self._trust.believes(index, True)
+        if mask:
+            self._sink.state(mask, self._boot)
+
+    def _find_blind(self):
+        # no hand breaks all beams before it can see them: their light is gone
+        dark = [c for c in self._settled if c[1] in BEAMS and c[2] and c[0] == self._lit_at]
+        if len(dark) == len(BEAMS):
+            self._settled = [change for change in self._settled if change not in dark]
+            self._blind()
+
+    def _blind(self):
+        self._sink.fault(codes.FAULT_IMPOSSIBLE, NONE, _ALL_BEAMS)
+        for index in BEAMS:
+            self._trust.distrust(index)
 
     def _earliest(self):
         best = self._settled[0]
@@ -169,65 +187,9 @@ class Inputs:
     def _held_up(self, change, now):
         # something that began earlier may still settle
         for index, bounce in enumerate(self._bounce):
-            if bounce.first is None or self._chatters(bounce, now):
+            if bounce.first is None or bounce.doubted or bounce.unsettled(now) >= _CHATTER_MS:
                 continue
             apart = self._ticks.ticks_diff(bounce.first, change[0])
             if apart < 0 or (apart == 0 and index < change[1]):
                 return True
         return False
-
-    def _chatters(self, bounce, now):
-        return self._ticks.ticks_diff(now, bounce.first) >= _CHATTER_MS
-
-    # ---- as records --------------------------------------------------------------------------
-
-    def _tell_state(self):
-        mask = 0
-        for index, bounce in enumerate(self._bounce):
-            if bounce.level:
-                mask |= 1 << index
-                self._began[index] = _UNKNOWN
-        self._reached = mask >> _BEAMS[0] & 15
-        if mask:
-            self._emit(wire.STATE, (_SETTINGS, mask), self._boot)
-
-    def _change(self, tick, index, active):
-        if index == LID:
-            self._lid(tick, active)
-        elif index in _BEAMS:
-            self._beam(tick, index, active)
-        elif index in _BUTTONS and active:
-            self._emit(wire.RESPONSE, (_SETTINGS, index - _BUTTONS[0], 0, 0, 0), tick)
-
-    def _lid(self, tick, active):
-        if active:
-            self._began[LID] = self._uptime(tick)
-            self._emit(wire.LID_OPENED, (_SETTINGS,), tick)
-            return
-        for index in _BEAMS:
-            self._beam(tick, index, False)
-        duration, reached = self._duration(LID, tick), self._reached
-        self._reached = 0
-        self._emit(wire.LID_CLOSED, (_SETTINGS, duration, reached), tick)
-
-    def _beam(self, tick, index, active):
-        # beams count only while the lid is open
-        if self._began[LID] is None or active == (self._began[index] is not None):
-            return
-        if active:
-            self._began[index] = self._uptime(tick)
-            self._reached |= 1 << index - 1
-            self._emit(wire.DOSE, (_SETTINGS, index, 0, 0), tick)
-        else:
-            duration = self._duration(index, tick)
-            self._emit(wire.DOSE_END, (_SETTINGS, index, duration, 1), tick)
-
-    def _duration(self, index, tick):
-        # ms since it began, which ends with this
-        began, self._began[index] = self._began[index], None
-        if began is None or began is _UNKNOWN:
-            return wire.UNKNOWN_DURATION
-        s, ms = self._uptime(tick)
-        if s - began[0] >= _LONGEST:
-            return wire.UNKNOWN_DURATION
-        return (s - began[0]) * 1000 + ms - began[1]

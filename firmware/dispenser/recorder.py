@@ -22,18 +22,37 @@ class Recorder:
         self._limiter = Limiter()
         self._silent = True
         self._waiting = []  # [type, values, tick, mode] that come with BOOT
+        self.mode = wire.MODE_PATIENT  # who is at the dispenser
+
+    def next(self):
+        # seq of the next record
+        return self._journal.next
 
     def patient(self, kind, values, tick):
         self.announce()
-        self._append(kind, values, tick, wire.MODE_PATIENT)
+        self._append(kind, values, tick, self.mode)
 
     def state(self, values, tick):
-        self._offer(wire.STATE, values, tick, wire.MODE_PATIENT)
+        self._offer(wire.STATE, values, tick, self.mode)
 
-    def housekeeping(self, kind, values, mode=wire.MODE_PATIENT):
+    def housekeeping(self, kind, values, mode=None):
         self.report_suppressed()
         if self._limiter.allows(kind, self._clock.uptime()[0]):
+            mode = self.mode if mode is None else mode
             self._offer(kind, values, self._clock.ticks(), mode)
+
+    def command(self, kind, values):
+        # what the backend made happen is never suppressed
+        self.announce()
+        self._append(kind, values, self._clock.ticks(), wire.MODE_PATIENT)
+
+    def tell_damage(self):
+        # GAP records of what was found to be gone
+        self.announce()
+        if self._journal.damaged():
+            seconds, stamp = self._clock.stamp(self._clock.ticks(), wire.MODE_PATIENT)
+            self._journal.tell(self.boot, seconds, stamp)
+            self._written()
 
     def report_suppressed(self):
         # tells what an hour's limit has kept out, once that hour is over

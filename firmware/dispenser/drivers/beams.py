@@ -1,5 +1,5 @@
 # The IR break-beams of the compartments, dark unless their emitters are supplied.
-from time import ticks_ms
+from time import sleep_ms, ticks_ms
 
 from machine import Pin
 
@@ -17,3 +17,17 @@ def latches(flag):
 def supply():
     # function that switches the emitters
     return Pin(pins.IR_SUPPLY, Pin.OUT, value=0).value
+
+
+def probe(supply, latches):
+    # function that lights the beams for a moment and gives the broken ones as bits of STATE
+    def pulse():
+        supply(1)
+        sleep_ms(1)
+        mask = 0
+        for index, latch in enumerate(latches):
+            mask |= latch.active() << index + 1
+        supply(0)
+        return mask
+
+    return pulse

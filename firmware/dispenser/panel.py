@@ -1,0 +1,176 @@
+# Which pattern is shown when. Answers to a press come before states; of the states the first in
+# the table wins. `lights.show(pixels)` takes bytes, `buzzer.tone(hz, duty)` 0 Hz for silence,
+# `wake()` asks for a step.
+from dispenser.patterns import (
+    ANSWERS,
+    COMPARTMENTS,
+    DIM,
+    LIGHTS,
+    PATTERNS,
+    QUESTIONS,
+    STATES,
+    VOLUMES,
+)
+
+
+class Panel:
+    def __init__(self, ticks, lights, buzzer, wake):
+        self._wake = wake
+        self._ticks = ticks
+        self._lights = lights
+        self._buzzer = buzzer
+        self._states = {"starting"}
+        self._since = [None] * LIGHTS  # (pattern, tick at which it began) of each light
+        self._answer = None  # as above, of an answer to a press
+        self._later = None  # name of an answer that waits
+        self._compartments = 0  # masks of what is asked for
+        self._question = 0
+        self._dim = False
+        self._notes = ()
+        self._note = 0  # tick at which the first of them began
+        self._volume = 2
+        self._tone = (0, 0)
+        self._pixels = bytearray(3 * LIGHTS)
+
+    # ---- what there is to show ---------------------------------------------------------------
+
+    def state(self, name, on):
+        if on == (name in self._states):
+            return
+        if on:
+            self._states.add(name)
+        else:
+            self._states.discard(name)
+        self._wake()
+
+    def ask(self, compartments, question, dim):
+        # a mask of compartments that are due, the question that is lit or 0; dim in quiet hours:
+        # less light, no sound
+        asked = (compartments, question, dim)
+        if asked != (self._compartments, self._question, self._dim):
+            self._compartments, self._question, self._dim = asked
+            self._wake()
+
+    def volume(self, step):
+        self._volume = step
+
+    # ---- what has happened -------------------------------------------------------------------
+
+    def pressed(self):
+        # shown at once: what follows may take its time
+        self._begin("pressed")
+        self.step()
+
+    def noted(self):
+        # it is on flash
+        self._begin("noted")
+        self._sound("noted")
+        self.step()
+
+    def delivered(self):
+        # a WATERMARK has passed it
+        self._wait("delivered")
+
+    def seen(self):
+        # the clinic has acknowledged it
+        self._wait("seen")
+
+    def chime(self):
+        self._sound("chime")
+
+    def _begin(self, name):
+        self._answer = (name, self._ticks.ticks_ms())
+
+    def _wait(self, name):
+        if self._later is None or ANSWERS.index(name) > ANSWERS.index(self._later):
+            self._later = name
+            self._wake()
+
+    def _sound(self, name):
+        self._notes = PATTERNS[name][4]
+        self._note = self._ticks.ticks_ms()
+        self._wake()
+
+    # ---- showing it --------------------------------------------------------------------------
+
+    def step(self):
+        # ms until something changes by itself, None if nothing does
+        now = self._ticks.ticks_ms()
+        waits = [self._step_sound(now)]
+        self._end_answer(now)
+        pixels = bytearray(3 * LIGHTS)
+        for light in range(LIGHTS):
+            waits.append(self._step_light(light, now, pixels))
+        if pixels != self._pixels:
+            self._pixels = pixels
+            self._lights.show(pixels)
+        waits = [wait for wait in waits if wait is not None]
+        return min(waits) if waits else None
+
+    def pattern(self, light):
+        # name of what that light shows, None if it is dark
+        if light in COMPARTMENTS:
+            if self._compartments >> COMPARTMENTS.index(light) & 1:
+                return "remind"
+            return "refill" if "refill" in self._states else None
+        if light in QUESTIONS:
+            return "ask" if QUESTIONS.index(light) + 1 == self._question else None
+        if self._answer:
+            return self._answer[0]
+        for name in STATES:
+            if name in self._states:
+                return name
+        return None
+
+    def _end_answer(self, now):
+        if self._answer:
+            name, since = self._answer
+            _, rhythm, times, _, _ = PATTERNS[name]
+            if self._ticks.ticks_diff(now, since) >= sum(rhythm) * times:
+                self._answer = None
+        if self._later and not self._answer:
+            self._begin(self._later)
+            self._later = None
+
+    def _step_light(self, light, now, pixels):
+        name = self.pattern(light)
+        if name is None:
+            self._since[light] = None
+            return None
+        _, rhythm, times, colour, _ = PATTERNS[name]
+        since = self._since[light]
+        if since is None or since[0] != name or times:
+            began = self._answer[1] if times else now
+            since = self._since[light] = (name, began)
+        on, left = _phase(rhythm, self._ticks.ticks_diff(now, since[1]) % sum(rhythm))
+        if on:
+            for channel in range(3):
+                level = colour[channel]
+                pixels[3 * light + channel] = (level + DIM - 1) // DIM if self._dim else level
+        return left
+
+    def _step_sound(self, now):
+        at = self._ticks.ticks_diff(now, self._note)
+        hz, left = 0, None
+        for note in self._notes:
+            if at < note[1]:
+                hz, left = note[0], note[1] - at
+                break
+            at -= note[1]
+        else:
+            self._notes = ()
+        duty = 0 if self._dim else VOLUMES[self._volume]
+        tone = (hz, duty) if hz and duty else (0, 0)
+        if tone != self._tone:
+            self._tone = tone
+            self._buzzer.tone(*tone)
+        return left
+
+
+def _phase(rhythm, at):
+    # (whether it is on, ms until that changes)
+    for n, length in enumerate(rhythm):
+        if at < length:
+            return n % 2 == 0, length - at
+        at -= length
+    return False, 0

@@ -1,0 +1,147 @@
+# All that is about the patient: takes what the inputs tell and the passing of time, and writes
+# records. Joins accesses, modes, dose windows, questions and the panel.
+from micropython import const
+
+from dispenser import wire
+from dispenser.access import Access
+from dispenser.delivery import Delivery
+from dispenser.inputs import BEAMS, BUTTONS, LID, NONE, SERVICE
+from dispenser.modes import Modes
+from dispenser.prompts import Prompts
+from dispenser.regimen import Regimen
+
+_STEP_S = const(300)  # a clock that was so wrong did not watch the dose windows
+
+
+class Patient:
+    # `clock` as dispenser.clock; `records` has patient(type, values, tick), state(values, tick),
+    # housekeeping(type, values), mode and next(); `panel` as dispenser.panel; `watermark()` tells
+    # the first seq that is not stored at the clinic's side, 0 if nobody has said so yet
+    def __init__(self, clock, settings, records, panel, watermark):
+        self._clock = clock
+        self._settings = settings
+        self._records = records
+        self._panel = panel
+        uptime = clock.uptime
+        self._access = Access(uptime, self._told)
+        self.modes = Modes(uptime, self._emit, self._access)
+        self.regimen = Regimen(settings, self._emit)
+        self.prompts = Prompts(settings, uptime, records.next, self._emit)
+        self._delivery = Delivery(uptime)
+        self._watermark = watermark
+        self._looked = None
+        panel.volume(settings.volume)
+        self._chimes = 0
+
+    def use(self, settings):
+        # new settings, already recorded
+        self._settings = settings
+        self.regimen.use(settings)
+        self.prompts.use(settings)
+        self._panel.volume(settings.volume)
+
+    def recall(self, kind, values, time):
+        # a record of an earlier boot, the oldest first
+        self.regimen.recall(kind, values, time)
+        self.prompts.recall(kind, values, time)
+
+    def clock_set(self, values):
+        # `values` of TIME_SET up to the new time
+        if values[4] != wire.QUALITY_UPTIME and abs(values[5] - values[2]) > _STEP_S:
+            self.regimen.disturbed()
+
+    def power(self, battery, low):
+        # for the panel: without USB power; the battery nearly empty
+        self._panel.state("battery", battery)
+        self._panel.state("low_battery", low)
+
+    def enter(self, mode, minutes):
+        # technician or bench, set by a host
+        self.modes.enter(mode, minutes)
+        self._set_mode()
+
+    # ---- what the inputs tell ----------------------------------------------------------------
+
+    def felt(self, index):
+        # debounced, not yet recorded
+        self._panel.pressed()
+
+    def state(self, mask, tick):
+        self._records.state((self._settings.version, mask), tick)
+        self._access.state(mask)
+
+    def change(self, tick, index, active):
+        if index == LID or index in BEAMS:
+            self._access.change(tick, index, active)
+            if index == LID:
+                self.modes.lid(tick, active)
+        elif active and index == SERVICE:
+            self.modes.button(tick)
+            self._set_mode()
+        elif active and self.prompts.press(tick, index - BUTTONS[0]):
+            self._panel.noted()
+            self._delivery.answered(self._records.next() - 1)
+
+    def fault(self, kind, index, value):
+        self._records.housekeeping(wire.FAULT, (kind, index, value))
+
+    def tamper(self, kind, index=NONE):
+        self._records.housekeeping(wire.TAMPER, (kind, index))
+
+    # ---- time --------------------------------------------------------------------------------
+
+    def step(self):
+        # at least every few seconds, and after the inputs have told what they have to tell
+        self._access.step()
+        self.modes.step()
+        self._set_mode()
+        up = self._clock.uptime()
+        if up[0] == self._looked:
+            return
+        self._looked = up[0]
+        now = self._now(None)
+        asking = self.modes.mode == wire.MODE_PATIENT
+        self.regimen.step(now, asking)
+        self.prompts.step(now, asking and not self._access.open)
+        if self._delivery.step(self._watermark(), self._records.next()):
+            self._panel.delivered()
+        self._show()
+
+    def _show(self):
+        panel, regimen = self._panel, self.regimen
+        panel.ask(regimen.lit, self.prompts.question(), regimen.quiet)
+        panel.state("refill", self.modes.mode == wire.MODE_REFILL)
+        panel.state("technician", self.modes.mode > wire.MODE_REFILL)
+        panel.state("unreached", self._delivery.overdue(self._settings.silence))
+        if regimen.chimes != self._chimes:
+            self._chimes = regimen.chimes
+            panel.chime()
+
+    # ---- records -----------------------------------------------------------------------------
+
+    def _told(self, kind, values, tick):
+        # an access gets its relation to the dose windows when it begins
+        if kind == wire.DOSE:
+            values += self._relation(values[0], tick)
+        self._emit(kind, values, tick)
+        if kind == wire.DOSE and self.modes.mode == wire.MODE_PATIENT:
+            self.prompts.dose()
+
+    def _relation(self, compartment, tick):
+        if self.modes.mode != wire.MODE_PATIENT:
+            return 0, 0
+        return self.regimen.access(compartment, self._now(tick))
+
+    def _emit(self, kind, values, tick):
+        if tick is None:
+            tick = self._clock.ticks()
+        self._records.patient(kind, (self._settings.version,) + values, tick)
+
+    def _now(self, tick):
+        # s of the day, None if nobody knows
+        if self._clock.quality == wire.QUALITY_UPTIME:
+            return None
+        return self._clock.time(tick)[0]
+
+    def _set_mode(self):
+        self._records.mode = self.modes.mode
