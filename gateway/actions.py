@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gateway.orders import Order
 from gateway.spool import Link
 from protocol import schema
 from protocol.framing import Frame
@@ -40,10 +41,20 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A dispenser answered a command: `kind` is `config`, `release` or `error`."""
+
+    dispenser: str
+    order: Order
+    kind: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Reopen:
     """The port is silent: close it and open it again, its path may lead elsewhere by now."""
 
     reason: str
 
 
-Action = Send | Greeted | Commit | Reopen
+Action = Send | Greeted | Commit | Answered | Reopen

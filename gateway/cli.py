@@ -3,12 +3,12 @@
 import argparse
 import asyncio
 import json
-import ssl
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from gateway import config
+from gateway.resumption import ResumingContext
 
 _EXAMPLE = """\
 the shortest configuration (TOML); `dosewire gateway config` explains every key:
@@ -127,7 +127,7 @@ def _explain(_arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _load(path: Path) -> tuple[config.Config, ssl.SSLContext]:
+def _load(path: Path) -> tuple[config.Config, ResumingContext]:
     settings = config.load(path)
     return settings, config.tls_context(settings)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from gateway.resumption import ResumingContext
 from protocol.topics import valid_gateway
 
 PICO = "2e8a:0005"
@@ -195,14 +196,14 @@ def load(path: Path) -> Config:
     return config
 
 
-def tls_context(config: Config) -> ssl.SSLContext:
+def tls_context(config: Config) -> ResumingContext:
     """Return the context for mutual TLS >= 1.2.
 
     Raises ConfigError if a file does not hold what its key says. Dates are not looked at: an
     expired certificate must not stop a gateway from reading its dispensers.
     """
     uplink = config.uplink
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_verify_locations(cafile=uplink.ca)

@@ -37,7 +37,11 @@ NAMES = {
     # uplink
     "connects": "connections to the broker",
     "connects_failed": "connections that failed or ended",
+    "sessions_resumed": "TLS sessions resumed instead of begun",
+    "bytes_on_air": "bytes to and from the broker, IP and TCP headers included",
+    "budget_exceeded": "days on which the budget of bytes was exceeded",
     "published": "EVENTS published",
+    "published_urgent": "urgent records published before others",
     "published_again": "EVENTS published because they were still not stored",
     "bytes_published": "payload bytes published",
     "questions": "HELLO published: the question for a watermark",
@@ -45,6 +49,9 @@ NAMES = {
     "backend_away": "publications that nobody was there to read",
     "broker_refused": "publications refused by the broker",
     # downlink
+    "commands": "commands from the backend, kept for a dispenser",
+    "commands_answered": "commands that a dispenser answered",
+    "commands_expired": "commands that no dispenser took in time",
     "watermarks": "watermarks accepted",
     "downlink_malformed": "messages from the broker that are not what they should be",
     "downlink_unknown": "messages for a dispenser or epoch never seen here",

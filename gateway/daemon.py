@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import logging
 import signal
-import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from gateway import findings, metrics, status
 from gateway.clock import Clock, HostTime
+from gateway.commands import Commands
 from gateway.config import Config
 from gateway.counters import Counters
 from gateway.database import Database, SpoolError
@@ -19,9 +19,13 @@ from gateway.floor import Floor
 from gateway.health import Health
 from gateway.heart import Heart
 from gateway.hotplug import Hotplug
+from gateway.mailbox import Mailbox
 from gateway.notify import Notifier
 from gateway.publisher import Publisher
+from gateway.resumption import ResumingContext
 from gateway.spool import TABLES, Spool
+from gateway.switchboard import Switchboard
+from gateway.traffic import Traffic
 from gateway.uplink import Uplink
 
 _log = logging.getLogger(__name__)
@@ -30,9 +34,11 @@ _PUBACK_WITHIN = 1.0
 _SPOOL_WITHIN = 0.8
 _PULSE_EVERY = 10.0
 _LOOK_AT_FILES_EVERY = 60.0
+_COUNT_EVERY = 60.0
+_SAVE_EVERY = 15
 
 
-async def run(config: Config, tls: ssl.SSLContext) -> None:
+async def run(config: Config, tls: ResumingContext) -> None:
     """Run until SIGTERM or SIGINT, then end within 2 s: what was acknowledged is in the spool.
 
     Raises MetricsError if metrics are asked for and cannot be served.
@@ -48,18 +54,26 @@ class Gateway:
     """Every part, made and joined; times are those of `clock`."""
 
     def __init__(
-        self, config: Config, tls: ssl.SSLContext, clock: Clock, notifier: Notifier
+        self, config: Config, tls: ResumingContext, clock: Clock, notifier: Notifier
     ) -> None:
         self._config = config
         self._clock = clock
         self._notifier = notifier
         self._counters = counters = Counters()
-        self._database = Database(config.spool, TABLES, counters)
-        self._spool = Spool(self._database, clock.unix)
-        self._uplink = Uplink(config.uplink, config.gateway.id, tls, counters)
-        self._publisher = Publisher(
-            config.gateway.id, config.uplink, self._spool, self._uplink, counters, clock
+        self._database = Database(
+            config.spool, TABLES, counters, max_bytes=config.spool_limits.max_bytes
         )
+        self._database.on_anew = self._anew
+        self._spool = Spool(self._database, clock.unix)
+        self._traffic = Traffic(config.publishing.daily_bytes, counters, clock.unix)
+        name = config.gateway.id
+        self._uplink = Uplink(config.uplink, name, tls, counters, clock, self._traffic)
+        self._publisher = Publisher(
+            name, config.uplink, self._spool, self._uplink, counters, clock, config.publishing
+        )
+        mailbox = Mailbox(self._database, clock.unix)
+        self._commands = Commands(name, mailbox, self._uplink, counters)
+        self._switchboard = Switchboard(self._publisher, self._commands)
         self._floor_file = Path(config.gateway.data) / "last_seen"
         self._floor = Floor(self._floor_file, clock.monotonic)
         trusted = config.time.uncertainty_ms if config.time.trust_clock else None
@@ -79,12 +93,14 @@ class Gateway:
         server = status.Server(Path(self._config.gateway.data), self._health.state)
         close_metrics = self._serve_metrics()
         publishing = [
-            _forever("uplink", lambda: self._uplink.run(self._publisher)),
+            _forever("uplink", lambda: self._uplink.run(self._switchboard)),
+            _forever("commands", lambda: self._commands.run(self._hotplug.ports)),
             _forever("publisher", lambda: self._publisher.run(self._hotplug.ports)),
         ]
         watching = [
             _forever("hotplug", self._hotplug.run),
             _forever("pulse", self._pulse),
+            _forever("traffic", self._count_traffic),
             _forever("health", self._health.run),
         ]
         await self._begin(server)
@@ -116,7 +132,7 @@ class Gateway:
         port = PortTask(
             path,
             self._spool,
-            self._publisher,
+            self._switchboard,
             self._counters,
             self._clock,
             self._host_time,
@@ -133,6 +149,7 @@ class Gateway:
     def _listen_to_hearts(self) -> None:
         self._uplink.beat = self._heart.loop("uplink")
         self._publisher.beat = self._heart.loop("publisher")
+        self._commands.beat = self._heart.loop("commands")
         self._hotplug.beat = self._heart.loop("hotplug")
 
     async def _pulse(self) -> None:
@@ -143,6 +160,22 @@ class Gateway:
                 await self._database.run(lambda _: None, writes=False)
             beat()
             await asyncio.sleep(_PULSE_EVERY)
+
+    async def _count_traffic(self) -> None:
+        with contextlib.suppress(SpoolError):
+            day = int(self._clock.unix()) // 86_400
+            self._traffic.begin(day, await self._spool.traffic(day))
+        while True:
+            for _ in range(_SAVE_EVERY):
+                await asyncio.sleep(_COUNT_EVERY)
+                self._uplink.sample()
+            with contextlib.suppress(SpoolError):
+                await self._spool.save_traffic(self._traffic.day, self._traffic.today)
+
+    def _anew(self) -> None:
+        for port in self._hotplug.ports:
+            port.anew()
+        self._publisher.anew()
 
     def _serve_metrics(self) -> Callable[[], None]:
         if self._config.metrics is None:

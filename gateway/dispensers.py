@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from gateway.actions import Action, Commit, Greeted, Reopen, Send
+from gateway.actions import Action, Answered, Commit, Greeted, Reopen, Send
 from gateway.clock import Clock, HostTime
 from gateway.counters import Counters
 from gateway.database import SpoolError
 from gateway.gaps import Span
+from gateway.orders import Order
 from gateway.prompt import START, Patience, Watch, answers
 from gateway.serial_port import PortBusyError, PortLostError, SerialPort
 from gateway.session import Session, State
-from gateway.spool import Cursor, Spool
+from gateway.spool import Cursor, Link, Spool
 from protocol import framing, schema
 from protocol.framing import Deframer
 
@@ -43,8 +44,11 @@ class Listener(Protocol):
     def greeted(self, dispenser: str, hello: schema.Hello, body: bytes) -> None:
         """Take note of a session that began."""
 
-    def committed(self, dispenser: str, epoch: int, added: Sequence[int], end: int) -> None:
-        """Take note of records in the spool: seqs that are new, end of what was read."""
+    def committed(self, dispenser: str, epoch: int, added: Sequence[Link], end: int) -> None:
+        """Take note of records in the spool: those that are new, end of what was read."""
+
+    def answered(self, answer: Answered) -> None:
+        """Take what a dispenser answered to a command."""
 
 
 class PortTask:
@@ -98,6 +102,14 @@ class PortTask:
     def want(self, epoch: int, spans: list[Span]) -> None:
         """Read these ranges again when the dispenser is there."""
         self._request(lambda: self._session.want(epoch, spans, self._now()))
+
+    def order(self, orders: list[Order]) -> None:
+        """Give commands to the dispenser, in this order, while it is in session."""
+        self._request(lambda: self._session.order(orders, self._now()))
+
+    def anew(self) -> None:
+        """Begin the conversation anew: the spool did, with another cursor or none."""
+        self._request(lambda: self._session.failed(self._now()))
 
     async def run(self) -> None:
         """Open, serve, close, and again; never ends by itself."""
@@ -191,6 +203,8 @@ class PortTask:
                 await port.write(data, _WRITE_WITHIN)
             elif isinstance(action, Reopen):
                 raise _SilentError(action.reason)
+            elif isinstance(action, Answered):
+                self._listener.answered(action)
             elif isinstance(action, Greeted):
                 todo.extendleft(reversed(await self._greet(action)))
             else:
@@ -218,7 +232,9 @@ class PortTask:
         except SpoolError:
             return self._session.failed(self._now())
         self._counters.add("records_spooled", len(added))
-        self._listener.committed(last.dispenser, last.epoch, added, links[-1].seq + 1)
+        new = set(added)
+        fresh = [link for link in links if link.seq in new]
+        self._listener.committed(last.dispenser, last.epoch, fresh, last.following or 0)
         return self._session.committed(last, self._now())
 
     # ---- the prompt -------------------------------------------------------------------------

@@ -4,13 +4,17 @@ import random
 
 
 class Pause:
-    """Times are monotonic seconds. Delays double up to retry_max with full jitter."""
+    """Times are monotonic seconds. Delays double up to `probe_max` with full jitter.
 
-    def __init__(self, retry_min: float, retry_max: float) -> None:
+    Only a moving watermark makes them short again: a broker that accepts and drops, or a backend
+    that comes and goes, is no reason to hurry.
+    """
+
+    def __init__(self, retry_min: float, probe_max: float) -> None:
         self.until: float | None = None
         self.probe: int | None = None
         self._retry_min = retry_min
-        self._retry_max = retry_max
+        self._probe_max = probe_max
         self._times = 0
 
     def refused(self, now: float) -> bool:
@@ -18,7 +22,7 @@ class Pause:
         begins = self.until is None
         if self.until is None or now >= self.until:
             self._times = min(self._times + 1, 60)
-            ceiling = min(self._retry_max, self._retry_min * 2.0**self._times)
+            ceiling = min(self._probe_max, self._retry_min * 2.0**self._times)
             # never at once: every probe costs bytes
             self.until = now + random.uniform(self._retry_min / 2, ceiling)
         return begins
@@ -27,11 +31,15 @@ class Pause:
         """Tell whether it is time for a probe and none is on its way."""
         return self.until is not None and self.probe is None and now >= self.until
 
-    def connected(self) -> None:
-        """Try again: a new connection asks all questions, which are probes enough."""
-        self.until = self.probe = None
+    def hurry(self, now: float) -> None:
+        """Let the next probe go at once: there is something urgent to probe with."""
+        if self.until is not None:
+            self.until = min(self.until, now)
 
     def end(self) -> None:
-        """Note that something was taken."""
+        """Try again: something was taken, or the connection is a new one."""
         self.until = self.probe = None
+
+    def progress(self) -> None:
+        """Note that the backend stored something."""
         self._times = 0

@@ -1,4 +1,4 @@
-"""What is published when: the question first, then records, never more than may be unconfirmed.
+"""What is published when: the question first, urgent records, then the rest in order.
 
 One task does everything in turn, so that a watermark and a fetch never cross: what happens
 elsewhere (a commit, a PUBACK, a message) waits in the inbox.
@@ -9,39 +9,30 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from gateway import config
 from gateway.clock import Clock
 from gateway.counters import Counters
 from gateway.database import SpoolError
-from gateway.gaps import Span
+from gateway.gaps import Span, doubt_of
+from gateway.lanes import MAY_BE_URGENT, Lanes
+from gateway.outbox import Link, Outbox
 from gateway.pause import Pause
-from gateway.spool import Accepted, Spool
-from gateway.stream import Body, Flight, Stream
+from gateway.schedule import Schedule
+from gateway.spool import Accepted, Spool, is_whole
+from gateway.spool import Link as Record
+from gateway.stream import Stream
 from gateway.watermarks import Verdict, judge, parse
-from protocol import schema, topics, wire
+from protocol import schema, wire
 
 _log = logging.getLogger(__name__)
-MAX_UNCONFIRMED = 64 * 1024
-"""Bytes of EVENTS on their way, all dispensers together."""
-_MAX_UNACKED = 16
 _MAX_INBOX = 1000
-_NO_SUBSCRIBER = 0x10
-_FAILED = 0x80
 _LONGEST_IDLE = 60.0
 _ASK_AGAIN = 5.0
 _SPOOL_REST = 1.0
-
-
-class Link(Protocol):
-    """What the publisher needs of the uplink."""
-
-    def publish(self, topic: str, payload: bytes, retain: bool = False) -> int | None:
-        """Publish with QoS 1; returns the token of its PUBACK, None if not connected."""
-
-    def progress(self) -> None:
-        """Note that the backend stored something."""
+_URGENT_AT_ONCE = 32
+_URGENT_LOOKED_AT = 1000
 
 
 class Device(Protocol):
@@ -58,11 +49,6 @@ class Device(Protocol):
         """Read these ranges again."""
 
 
-class _Sent(NamedTuple):
-    stream: Stream
-    flight: Flight | None
-
-
 class Publisher:
     """Moves records from the spool to the uplink and watermarks back."""
 
@@ -74,27 +60,30 @@ class Publisher:
         link: Link,
         counters: Counters,
         clock: Clock,
+        publishing: config.Publishing | None = None,
     ) -> None:
+        publishing = publishing or config.Publishing()
         self._gateway = gateway
         self._settings = settings
         self._spool = spool
         self._link = link
         self._counters = counters
         self._now = clock.monotonic
+        self._lanes = Lanes(publishing)
+        self._schedule = Schedule(publishing.profile)
         self._devices: Sequence[Device] = ()
         self._streams: dict[tuple[str, int], Stream] = {}
         self._turns: deque[Stream] = deque()
         self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
         self._wake = asyncio.Event()
-        self._online = False
-        self._unacked: dict[int, _Sent] = {}
-        self._pause = Pause(settings.retry_min, settings.retry_max)
+        pause = Pause(settings.retry_min, settings.probe_max)
+        self._out = Outbox(gateway, link, counters, clock.monotonic, pause)
         self.beat: Callable[[], None] = lambda: None
 
     @property
     def paused(self) -> bool:
         """Tell whether the backend is away or the broker unwilling."""
-        return self._pause.until is not None
+        return self._out.pause.until is not None
 
     # ---- what happens elsewhere -------------------------------------------------------------
 
@@ -105,16 +94,34 @@ class Publisher:
             stream = self._stream(dispenser, hello.epoch)
             stream.hello, stream.question = hello, body
             # a plug that wobbles must not cost a question every time
-            if self._flowing and self._now() - stream.questioned >= _ASK_AGAIN:
-                self._ask(stream)
+            if self._out.flowing and self._now() - stream.questioned >= _ASK_AGAIN:
+                self._out.ask(stream)
 
         self._post(act)
 
-    def committed(self, dispenser: str, epoch: int, added: Sequence[int], end: int) -> None:
-        """Take note of records in the spool."""
+    def committed(self, dispenser: str, epoch: int, added: Sequence[Record], end: int) -> None:
+        """Take note of records in the spool: those that are new, end of what was read."""
 
         async def act() -> None:
-            self._stream(dispenser, epoch).added(list(added), end)
+            stream = self._stream(dispenser, epoch)
+            urgent = [record for record in added if self._lanes.urgent(record.raw)]
+            due = self._lanes.due((record.raw for record in added), self._now())
+            passed = stream.last.next if stream.last else 0
+            for record in added:
+                span = doubt_of(record.raw, passed)
+                if span is not None:
+                    stream.doubt(span)
+            stream.added([record.seq for record in added], end, due, urgent)
+            if urgent:
+                self._hurry()
+
+        self._post(act)
+
+    def anew(self) -> None:
+        """Ask what is stored: the spool began anew, and nobody knows what it held."""
+
+        async def act() -> None:
+            self._ask_all()
 
         self._post(act)
 
@@ -122,8 +129,10 @@ class Publisher:
         """Ask for every watermark: what was on its way may be lost."""
 
         async def act() -> None:
-            self._online = True
-            self._pause.connected()
+            self._out.online = True
+            # a new connection asks all questions, which are probes enough
+            self._out.pause.end()
+            self._schedule.connected(self._now())
             self._ask_all()
 
         self._post(act)
@@ -132,9 +141,7 @@ class Publisher:
         """Publish nothing until connected."""
 
         async def act() -> None:
-            self._online = False
-            self._pause.probe = None
-            self._unacked.clear()
+            self._out.forget()
 
         self._post(act)
 
@@ -142,7 +149,8 @@ class Publisher:
         """Take the broker's answer; it frees nothing."""
 
         async def act() -> None:
-            self._acked(token, code)
+            if self._out.acked(token, code):
+                self._ask_all()
 
         self._post(act)
 
@@ -179,19 +187,20 @@ class Publisher:
                 await asyncio.sleep(_SPOOL_REST)
                 continue
             if not progress and not self._inbox:
-                await self._sleep()
+                self._sleep_if_done()
+                await self._idle()
 
     async def _again_until_done(self, act: Callable[[], Awaitable[None]]) -> None:
         while True:
-            self.beat()
             try:
                 await act()
             except SpoolError:
+                self.beat()
                 await asyncio.sleep(_SPOOL_REST)
             else:
                 return
 
-    async def _sleep(self) -> None:
+    async def _idle(self) -> None:
         self._wake.clear()
         timer = asyncio.get_running_loop().call_later(self._idle_for(), self._wake.set)
         await self._wake.wait()
@@ -206,6 +215,7 @@ class Publisher:
             stream = self._stream(saved.dispenser, saved.epoch)
             stream.end = max(stream.end, saved.end)
             stream.last = stream.last or saved.watermark
+            stream.doubts = list(saved.doubts)
             if saved.hello is not None and stream.question is None:
                 with contextlib.suppress(wire.WireError):
                     stream.hello = wire.parse(schema.Hello, saved.hello)
@@ -218,57 +228,67 @@ class Publisher:
             self._turns.append(stream)
         return stream
 
-    # ---- questions --------------------------------------------------------------------------
-
-    @property
-    def _flowing(self) -> bool:
-        return self._online and self._pause.until is None
+    # ---- when -------------------------------------------------------------------------------
 
     def _ask_all(self) -> None:
         for stream in self._turns:
             stream.asked = 0
-            self._ask(stream)
-
-    def _ask(self, stream: Stream) -> int | None:
-        if stream.question is None or not self._online:
-            return None
-        topic = topics.up(self._gateway, stream.dispenser, "hello")
-        token = self._link.publish(topic, stream.question)
-        if token is None:
-            self._online = False
-            return None
-        stream.ask(self._now())
-        self._counters.add("questions")
-        self._unacked[token] = _Sent(stream, None)
-        return token
+            self._out.ask(stream)
 
     def _ask_due(self) -> bool:
-        if not self._flowing:
+        if not self._out.flowing:
             return False
         for stream in self._turns:
-            if self._due(stream) <= self._now():
-                return self._ask(stream) is not None
+            if self._question_due(stream) <= self._now():
+                return self._out.ask(stream) is not None
         return False
 
-    def _due(self, stream: Stream) -> float:
-        return stream.question_due(self._settings.retry_min, self._settings.confirm_timeout)
+    def _question_due(self, stream: Stream) -> float:
+        confirm = self._schedule.confirm_within(self._settings.confirm_timeout)
+        return stream.question_due(self._settings.retry_min, confirm)
 
     def _idle_for(self) -> float:
-        due = _LONGEST_IDLE + self._now()
-        if self._flowing:
-            due = min((self._due(stream) for stream in self._turns), default=due)
-        elif self._online and self._pause.until is not None and self._pause.probe is None:
-            due = self._pause.until
-        return min(_LONGEST_IDLE, max(0.0, due - self._now()))
+        now, pause = self._now(), self._out.pause
+        due = _LONGEST_IDLE + now
+        if self._out.flowing:
+            due = min([due, *map(self._question_due, self._turns)])
+            # what is overdue waits for something else: room, or an answer
+            due = min([due, *(s.due for s in self._turns if s.opened and s.due > now)])
+            due = min(due, self._schedule.give_up_at)
+        elif self._out.online and pause.until is not None and pause.probe is None:
+            due = pause.until
+        return min(_LONGEST_IDLE, max(0.0, due - now))
+
+    def _hurry(self) -> None:
+        self._link.wake()
+        if self._out.pause.probe is None and self._schedule.may_hurry(self._now()):
+            self._out.pause.hurry(self._now())
+
+    def _sleep_if_done(self) -> None:
+        if not self._out.online:
+            return
+        now = self._now()
+        done = not self._out.waits and not any(
+            stream.has_work(now) or stream.flights or self._is_asked(stream)
+            for stream in self._turns
+        )
+        seconds = self._schedule.sleep_for(now, done or self.paused)
+        if seconds is not None:
+            self._link.sleep(seconds)
+
+    def _is_asked(self, stream: Stream) -> bool:
+        return stream.question is not None and (not stream.opened or stream.asked_at is not None)
 
     # ---- records ----------------------------------------------------------------------------
 
     async def _publish_next(self) -> bool:
-        if not self._online:
+        if not self._out.online:
             return False
-        if self._pause.until is not None:
-            return self._pause.may_probe(self._now()) and await self._try_probe()
-        if len(self._unacked) >= _MAX_UNACKED:
+        if self.paused:
+            return self._out.pause.may_probe(self._now()) and await self._try_probe()
+        if any(self._launch_urgent(stream) for stream in self._turns):
+            return True
+        if not self._out.room(urgent=False):
             return False
         for stream in list(self._turns):
             if await self._prepare(stream) and self._launch_next(stream):
@@ -279,87 +299,55 @@ class Publisher:
 
     async def _prepare(self, stream: Stream) -> bool:
         while not stream.ready:
-            start = stream.start()
+            start = stream.start(self._now())
             if start is None:
                 return False
             links = await self._spool.fetch(stream.dispenser, stream.epoch, start)
-            stream.fetched(start, links)
+            spoilt = [link for link in links if not _is_sound(link)]
+            if spoilt:
+                await self._mend(stream, spoilt)
+            else:
+                stream.fetched(start, links)
         return True
+
+    async def _mend(self, stream: Stream, spoilt: list[Record]) -> None:
+        moved = await self._spool.mend(stream.dispenser, stream.epoch, spoilt)
+        self._counters.add("records_mended", len(spoilt))
+        _log.error("%s seq=%d spoilt in the spool, read again", stream, spoilt[0].seq)
+        stream.added(moved, 0, self._now(), ())
+        self._want(stream, [(link.seq, link.seq) for link in spoilt])
+
+    def _launch_urgent(self, stream: Stream) -> bool:
+        body = stream.take_urgent() if self._out.room(urgent=True) else None
+        if body is None:
+            return False
+        if not self._out.fits(stream, body, self._turns):
+            stream.give_back(body)
+            return False
+        return self._out.launch(stream, body) is not None
 
     def _launch_next(self, stream: Stream) -> bool:
-        size = sum(len(link.raw) for link in stream.ready[0].links)
-        stream.blocked = not self._fits(stream, size)
+        stream.blocked = not self._out.fits(stream, stream.ready[0], self._turns)
         if stream.blocked:
             return False
-        self._launch(stream, stream.ready.popleft())
+        self._out.launch(stream, stream.ready.popleft())
         return True
 
-    def _fits(self, stream: Stream, size: int) -> bool:
-        total = sum(other.unconfirmed for other in self._turns)
-        if total + size > MAX_UNCONFIRMED:
-            return False
-        # one whose records are not confirmed must not keep the others waiting
-        alone = not any(other.has_work for other in self._turns if other is not stream)
-        return alone or stream.unconfirmed + size <= MAX_UNCONFIRMED // 2
-
-    def _launch(self, stream: Stream, body: Body) -> int | None:
-        try:
-            payload = body.payload()
-        except (wire.WireError, TypeError) as error:
-            self._counters.add("records_unusable", len(body.links))
-            _log.error("%s seq=%d unusable in the spool: %s", stream, body.links[0].seq, error)
-            return None
-        topic = topics.up(self._gateway, stream.dispenser, "events")
-        token = self._link.publish(topic, payload)
-        if token is None:
-            stream.ready.appendleft(body)
-            self._online = False
-            return None
-        self._counters.add("published_again" if body.again else "published")
-        flight = stream.launched(body, len(payload), self._now())
-        self._unacked[token] = _Sent(stream, flight)
-        return token
-
-    # ---- backend away, broker unwilling -----------------------------------------------------
-
-    def _acked(self, token: int, code: int) -> None:
-        sent = self._unacked.pop(token, None)
-        if sent is None:
-            return
-        refused = code == _NO_SUBSCRIBER or code >= _FAILED
-        if token == self._pause.probe:
-            self._pause.probe = None
-            if not refused:
-                _log.info("uplink: backend is there again")
-                self._pause.end()
-                self._ask_all()
-        if not refused:
-            self._counters.add("pubacks")
-            return
-        if sent.flight is not None:
-            sent.stream.returned(sent.flight)
-        else:
-            sent.stream.forget_question()
-        self._hold(code)
-
-    def _hold(self, code: int) -> None:
-        away = code == _NO_SUBSCRIBER
-        self._counters.add("backend_away" if away else "broker_refused")
-        if self._pause.refused(self._now()):
-            why = "backend away: nobody subscribes" if away else f"broker refuses: 0x{code:02x}"
-            _log.warning("uplink: %s; probing", why)
-
     async def _try_probe(self) -> bool:
+        pause = self._out.pause
         for stream in self._turns:
-            if await self._prepare(stream):
-                self._pause.probe = self._launch(stream, stream.take_one())
+            body = stream.take_urgent()
+            if body is None and await self._prepare(stream):
+                body = stream.take_one()
+            if body is not None:
+                pause.probe = self._out.launch(stream, body)
                 return True
-        tokens = (self._ask(stream) for stream in self._turns)
-        self._pause.probe = next((token for token in tokens if token is not None), None)
-        if self._pause.probe is None:
+        tokens = (self._out.ask(stream) for stream in self._turns)
+        pause.probe = next((token for token in tokens if token is not None), None)
+        if pause.probe is None:
             # nothing to ask with: the next thing to be published is the probe
-            self._pause.until = None
-        return self._pause.probe is not None
+            pause.until = None
+        return pause.probe is not None
 
     # ---- watermarks -------------------------------------------------------------------------
 
@@ -375,25 +363,44 @@ class Publisher:
             self._counters.add(verdict.value)
             _log.warning("%s seq=%d watermark ignored: %s", stream, mark.next, verdict.name)
             return
+        self._out.back()
         await self._accept(stream, mark)
 
     async def _accept(self, stream: Stream, mark: schema.Watermark) -> None:
         restored = stream.last is not None and stream.last.store != mark.store
-        look = restored or not stream.opened or stream.asked_at is not None
+        opens = restored or not stream.opened
+        look = opens or stream.asked_at is not None
         refused = stream.refusals(mark, self._now())
         done = await self._spool.accept(stream.dispenser, stream.epoch, mark, refused, look)
+        urgent = await self._urgent_above(stream, mark.next) if opens else []
         self._counters.add(Verdict.accepted.value)
         if restored:
             self._counters.add("stores_changed")
             _log.warning("%s seq=%d is next in a new store", stream, mark.next)
         if stream.accept(mark, refused):
+            self._out.pause.progress()
             self._link.progress()
+        stream.hasten(reversed(urgent))
+        settled = stream.settled()
+        if settled:
+            await self._spool.settle(stream.dispenser, stream.epoch, settled)
         self._report(stream, refused, done)
         for device in self._devices:
             if device.dispenser == stream.dispenser:
                 device.mark(mark)
-                if done.holes:
-                    device.want(stream.epoch, done.holes)
+        self._want(stream, done.holes)
+
+    async def _urgent_above(self, stream: Stream, start: int) -> list[Record]:
+        found = await self._spool.newest(
+            stream.dispenser, stream.epoch, start, MAY_BE_URGENT, _URGENT_LOOKED_AT
+        )
+        sound = (record for record in found if _is_sound(record))
+        return [record for record in sound if self._lanes.urgent(record.raw)][:_URGENT_AT_ONCE]
+
+    def _want(self, stream: Stream, spans: list[Span]) -> None:
+        for device in self._devices:
+            if spans and device.dispenser == stream.dispenser:
+                device.want(stream.epoch, spans)
 
     def _report(self, stream: Stream, refused: list[int], done: Accepted) -> None:
         self._counters.add("records_pruned", done.pruned)
@@ -404,3 +411,7 @@ class Publisher:
         elif done.holes:
             text = ",".join(f"{first}..{last}" for first, last in done.holes[:8])
             _log.warning("%s seq=%s not in the spool, read again", stream, text)
+
+
+def _is_sound(record: Record) -> bool:
+    return is_whole(record.raw) and wire.seq_of(record.raw) == record.seq

@@ -12,6 +12,9 @@ from gateway.spool import Cursor, Link
 from protocol import schema, wire
 
 _SKIPS_ASKED = 3
+_BACKLOG = 512
+# fits into the window whatever their size: it is read without any ACK
+_TAIL = 24
 
 
 class Reading:
@@ -33,8 +36,16 @@ class Reading:
         """Where the cursor belongs after what was taken; None on a detour."""
         return None if self._detour is not None else self.next
 
-    def resume(self, cursor: Cursor | None, hello: schema.Hello) -> None:
-        """Go on at the cursor; what the spool does not know, from the journal's first."""
+    @property
+    def ahead(self) -> bool:
+        """Tell whether what is read lies beyond the cursor: no ACK may claim what is between."""
+        return self._detour is not None and self._detour[0] > self.next
+
+    def resume(self, cursor: Cursor | None, hello: schema.Hello, now: float) -> None:
+        """Go on at the cursor; what the spool does not know, from the journal's first.
+
+        Before a long backlog the newest are read: what is urgent must not wait behind it.
+        """
         self._skips = 0
         if cursor is None or cursor.epoch != hello.epoch:
             self.next, self._tag = hello.first, None
@@ -43,6 +54,8 @@ class Reading:
             self.next, self._tag = hello.next, None
         else:
             self.next, self._tag = cursor.next, cursor.tag
+        if hello.next - self.next > _BACKLOG:
+            self._detours.want((hello.next - _TAIL, hello.next - 1), now)
 
     def begin(self, now: float) -> int:
         """Return where a new READ starts."""

@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 from construct_typed import DataclassMixin
 
-from gateway.actions import Action, Commit, Greeted, Reopen, Send
+from gateway.actions import Action, Answered, Commit, Greeted, Reopen, Send
 from gateway.counters import Counters
 from gateway.gaps import Span
+from gateway.orders import Order, Orders
 from gateway.reading import Reading
 from gateway.spool import Cursor, Link
 from protocol import schema, wire
@@ -63,6 +64,7 @@ class Session:
         self._counters = counters
         self._time_now = time_now
         self._reading = Reading(self._count)
+        self._orders = Orders()
         self._ref = 0
         self._hello_ref = self._read_ref = 0
         self._silent = self._bad = 0
@@ -95,11 +97,15 @@ class Session:
         """End: the port is gone. What is in flight is read again."""
         self.state = State.CLOSED
         self._watermark = None
+        self._orders.forget()
 
     def received(self, frame: Frame, now: float) -> list[Action]:
         """Take a frame from the line."""
         if frame.from_host:
             return self._foreign()
+        answered = self._orders.take(frame)
+        if answered is not None:
+            return [Answered(self.dispenser, *answered), *self._next_order(now)]
         if frame.type == MessageType.hello:
             return self._hello(frame, now)
         if frame.type == MessageType.events:
@@ -111,7 +117,7 @@ class Session:
     def resumed(self, cursor: Cursor | None, now: float) -> list[Action]:
         """Go on reading from the cursor: what the spool lacks, from the journal's first."""
         hello = self._greeted_hello()
-        self._reading.resume(cursor, hello)
+        self._reading.resume(cursor, hello, now)
         self.state = State.READING
         start = self._reading.next
         _log.info("%s first=%d next=%d read from seq=%d", self, hello.first, hello.next, start)
@@ -123,6 +129,8 @@ class Session:
             return []
         if self._reading.committed(commit.acked):
             return [self._read(now)]
+        if self._reading.ahead:
+            return []
         return [self._send(schema.Ack(epoch=commit.epoch, next=commit.acked))]
 
     def failed(self, now: float) -> list[Action]:
@@ -139,7 +147,7 @@ class Session:
         if self.state is State.RESTING:
             return [self._greet(now)]
         if self.state is State.READING:
-            return self._ping(now)
+            return [*self._next_order(now), *self._ping(now)]
         return []
 
     def mark(self, mark: schema.Watermark) -> list[Action]:
@@ -157,6 +165,21 @@ class Session:
         if self.state is State.READING and self._reading.detour_due(now):
             return [self._read(now)]
         return []
+
+    def order(self, orders: list[Order], now: float) -> list[Action]:
+        """Give commands to the dispenser; without a session they are left to whoever gave them."""
+        if self.state is not State.READING:
+            return []
+        self._orders.add(orders)
+        return self._next_order(now)
+
+    def _next_order(self, now: float) -> list[Action]:
+        order = self._orders.due(now) if self.state is State.READING else None
+        if order is None:
+            return []
+        self._ref = (self._ref + 1) & 0xFF
+        self._orders.given(self._ref, now)
+        return [Send(Frame(order.type, order.body, self._ref))]
 
     # ---- HELLO ------------------------------------------------------------------------------
 

@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gateway import gaps, pruning
+from gateway import gaps, mailbox, pruning
 from gateway.database import Connection, Database, SpoolError, SpoolFullError
 from gateway.gaps import Span
 from protocol import schema, wire
 
-TABLES = """
+TABLES = (
+    mailbox.TABLES
+    + """
 CREATE TABLE IF NOT EXISTS records(
     dispenser TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
     previous BLOB NOT NULL, raw BLOB NOT NULL, received_at INTEGER NOT NULL,
@@ -27,10 +29,13 @@ CREATE TABLE IF NOT EXISTS watermark(
 CREATE TABLE IF NOT EXISTS hello(
     dispenser TEXT NOT NULL, epoch INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY(dispenser, epoch)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS traffic(
+    day INTEGER PRIMARY KEY, bytes INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS doubt(
     dispenser TEXT NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL,
     last INTEGER NOT NULL, PRIMARY KEY(dispenser, epoch, first, last)) WITHOUT ROWID;
 """
+)
 MAX_RECORDS = 255
 """Seqs that one fetch spans, and records that one EVENTS holds."""
 _RECORD_HEAD = 22
@@ -279,6 +284,24 @@ class Spool:
             return Accepted(deleted, pruned, holes)
 
         return await self._database.run(job)
+
+    async def traffic(self, day: int) -> int:
+        """Return the bytes on the air that were saved for a day."""
+
+        def job(db: Connection) -> int:
+            row = db.execute("SELECT bytes FROM traffic WHERE day = ?", (day,)).fetchone()
+            return int(row[0]) if row else 0
+
+        return await self._database.run(job, writes=False)
+
+    async def save_traffic(self, day: int, count: int) -> None:
+        """Keep a day's bytes on the air, and no other day's."""
+
+        def job(db: Connection) -> None:
+            db.execute("DELETE FROM traffic WHERE day <> ?", (day,))
+            db.execute("REPLACE INTO traffic VALUES(?, ?)", (day, count))
+
+        await self._database.run(job)
 
     async def close(self, within: float) -> None:
         """Finish what was asked for and close, in `within` seconds at most."""

@@ -4,9 +4,11 @@ Pure bookkeeping in RAM: after a restart everything above the watermark is unpub
 """
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gateway.gaps import Span
 from gateway.pruning import is_stored
 from gateway.spool import MAX_RECORDS, Link
 from protocol import schema, wire
@@ -22,6 +24,7 @@ class Body(NamedTuple):
     epoch: int
     links: tuple[Link, ...]
     again: bool
+    urgent: bool = False
 
     def payload(self) -> bytes:
         """Return the EVENTS body, records verbatim; raises WireError if a field does not fit."""
@@ -42,6 +45,7 @@ class Flight:
     size: int
     at: float
     again: bool
+    urgent: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +60,10 @@ class Stream:
     last: schema.Watermark | None = None
     opened: bool = False
     new: int = 0
+    due: float = float("inf")
+    urgent: deque[Link] = field(default_factory=deque)
+    early: set[int] = field(default_factory=set)
+    doubts: list[Span] = field(default_factory=list)
     again: set[int] = field(default_factory=set)
     ready: deque[Body] = field(default_factory=deque)
     flights: list[Flight] = field(default_factory=list)
@@ -72,25 +80,37 @@ class Stream:
         """Bytes on their way."""
         return sum(flight.size for flight in self.flights)
 
-    @property
-    def has_work(self) -> bool:
-        """Tell whether there is something to be published."""
-        return self.opened and bool(self.ready or self.again or self.new < self.end)
+    def has_work(self, now: float) -> bool:
+        """Tell whether there is something to be published now."""
+        return self.opened and bool(self.urgent or self.ready or self.again or self._is_due(now))
 
-    def added(self, seqs: list[int], end: int) -> None:
-        """Note records that came into the spool."""
+    def added(self, seqs: Sequence[int], end: int, due: float, urgent: Sequence[Link]) -> None:
+        """Note records that came into the spool, when they are due, and the urgent among them."""
         self.end = max(self.end, end)
+        self.due = min(self.due, due)
         if self.opened:
             self.again.update(s for s in seqs if s < self.new and not self._is_stored(s))
+            self.hasten(link for link in urgent if link.seq >= self.new)
 
-    def start(self) -> int | None:
-        """Return the seq to fetch from, None if nothing is to be published."""
+    def hasten(self, links: Iterable[Link]) -> None:
+        """Publish these before all others, each alone, the last given first."""
+        waiting = {link.seq for link in self.urgent} | self.early
+        for link in links:
+            if link.seq not in waiting and not self._is_stored(link.seq):
+                self.urgent.appendleft(link)
+
+    def doubt(self, span: Span) -> None:
+        """Note a range that the watermark may pass though nobody has published what is held."""
+        if span not in self.doubts:
+            self.doubts.append(span)
+
+    def start(self, now: float) -> int | None:
+        """Return the seq to fetch from, None if nothing is to be published now."""
         if not self.opened:
             return None
         if self.again:
             return min(self.again)
-        self._skip_stored()
-        return self.new if self.new < self.end else None
+        return self.new if self._is_due(now) else None
 
     def fetched(self, start: int, links: list[Link]) -> None:
         """Cut what was fetched from `start` into bodies."""
@@ -103,8 +123,19 @@ class Stream:
         # what is beyond the end known here will be told of, and must not look published then
         links = [link for link in links if link.seq < self.end]
         self.new = links[-1].seq + 1 if links else self.end
-        chosen = [link for link in links if not self._is_stored(link.seq)]
+        chosen = [link for link in links if self._is_wanted(link.seq)]
+        self.early = {seq for seq in self.early if seq >= self.new}
         self.ready.extend(cut_bodies(self.epoch, chosen, again=False))
+        if self.new >= self.end:
+            self.due = float("inf")
+
+    def take_urgent(self) -> Body | None:
+        """Take the most urgent record, alone; None if there is none."""
+        while self.urgent:
+            link = self.urgent.popleft()
+            if link.seq >= self.new and not self._is_stored(link.seq):
+                return Body(self.epoch, (link,), again=False, urgent=True)
+        return None
 
     def take_one(self) -> Body:
         """Take one record off the first body, to probe with."""
@@ -113,9 +144,18 @@ class Stream:
             self.ready.appendleft(body._replace(links=body.links[1:]))
         return body._replace(links=body.links[:1])
 
+    def give_back(self, body: Body) -> None:
+        """Take back a body that could not be published now."""
+        if body.urgent:
+            self.urgent.extendleft(body.links)
+        else:
+            self.ready.appendleft(body)
+
     def launched(self, body: Body, size: int, now: float) -> Flight:
         """Note a body of `size` bytes that was published."""
-        flight = Flight({link.seq for link in body.links}, size, now, body.again)
+        flight = Flight({link.seq for link in body.links}, size, now, body.again, body.urgent)
+        if body.urgent:
+            self.early |= flight.seqs
         self.flights.append(flight)
         return flight
 
@@ -124,6 +164,7 @@ class Stream:
         if flight in self.flights:
             self.flights.remove(flight)
             self.again |= flight.seqs
+            self.early -= flight.seqs
 
     def refusals(self, mark: schema.Watermark, now: float) -> list[int]:
         """Return the refused seqs to read again.
@@ -145,7 +186,10 @@ class Stream:
             self.again.clear()
             self.ready.clear()
             self.flights.clear()
-            self.new = mark.next
+            self.urgent.clear()
+            self.early.clear()
+            self.new = min([mark.next, *(first for first, _ in self.doubts)])
+            self.due = float("-inf")
         self.opened = True
         for flight in self.flights:
             flight.seqs -= set(refused)
@@ -155,6 +199,12 @@ class Stream:
         if moved:
             self.asked = 0
         return moved
+
+    def settled(self) -> list[Span]:
+        """Return the doubts that are none any more, and forget them."""
+        done = [span for span in self.doubts if self._is_settled(span)]
+        self.doubts = [span for span in self.doubts if span not in done]
+        return done
 
     def question_due(self, retry: float, confirm: float) -> float:
         """Return when to ask for a watermark: `retry` or `confirm` s after the last, doubling."""
@@ -186,13 +236,42 @@ class Stream:
                 kept.append(flight)
         self.flights = kept
 
+    def _is_due(self, now: float) -> bool:
+        self._skip_stored()
+        if self.new >= self.end:
+            self.due = float("inf")
+        if self.due == float("inf"):
+            return False
+        return now >= self.due or self.end - self.new >= MAX_RECORDS
+
     def _skip_stored(self) -> None:
         if self.last is None:
             return
-        self.new = max(self.new, self.last.next)
+        new = max(self.new, self.last.next)
         for stored in sorted(self.last.ranges, key=lambda r: r.first):
-            if stored.first <= self.new <= stored.last:
-                self.new = stored.last + 1
+            if stored.first <= new <= stored.last:
+                new = stored.last + 1
+        for first, last in self.doubts:
+            if self.new <= last:
+                new = min(new, max(self.new, first))
+        self.new = new
+
+    def _is_wanted(self, seq: int) -> bool:
+        if seq in self.early:
+            return False
+        in_doubt = any(first <= seq <= last for first, last in self.doubts)
+        return in_doubt or not self._is_stored(seq)
+
+    def _is_settled(self, span: Span) -> bool:
+        first, last = span
+        on_their_way = self.again.union(*(flight.seqs for flight in self.flights))
+        waiting = any(first <= link.seq <= last for body in self.ready for link in body.links)
+        return (
+            self.opened
+            and self.new > last
+            and not waiting
+            and not any(first <= seq <= last for seq in on_their_way)
+        )
 
     def _is_stored(self, seq: int) -> bool:
         return self.last is not None and is_stored(self.last, seq)

@@ -10,27 +10,44 @@ import json
 import logging
 import random
 import socket
-import ssl
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from gateway import config
+from gateway.clock import Clock
 from gateway.counters import Counters
+from gateway.keepalive import Keepalive
+from gateway.outbox import FAILED
+from gateway.resumption import ResumingContext
+from gateway.traffic import Traffic
 from protocol import topics
 
 _log = logging.getLogger(__name__)
 _CONNECT_WITHIN = 15.0
 _CONNACK_WITHIN = 30.0
 _DEAD_AFTER_MS = 60_000
-_FAILED = 0x80
 _GOODBYE = 0.2
+_NIGHT_PUBACK_WITHIN = 5.0
 _BEAT_EVERY = 10.0
 _ONLINE = json.dumps({"online": True}).encode()
 _OFFLINE = json.dumps({"online": False}).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message from the broker; `confirm` sends its PUBACK, `expires_in` is in seconds."""
+
+    topic: str
+    payload: bytes
+    expires_in: int | None
+    confirm: Callable[[], object]
 
 
 class Listener(Protocol):
@@ -45,7 +62,7 @@ class Listener(Protocol):
     def puback(self, token: int, code: int) -> None:
         """Take the broker's answer to a publication (MQTT 5.0, 3.4.2.1)."""
 
-    def message(self, topic: str, payload: bytes) -> None:
+    def message(self, message: Message) -> None:
         """Take a message for this gateway."""
 
 
@@ -53,12 +70,25 @@ class Uplink:
     """Keeps one connection to the broker, with full jitter between tries."""
 
     def __init__(
-        self, settings: config.Uplink, gateway: str, tls: ssl.SSLContext, counters: Counters
+        self,
+        settings: config.Uplink,
+        gateway: str,
+        tls: ResumingContext,
+        counters: Counters,
+        clock: Clock,
+        traffic: Traffic,
     ) -> None:
         self._settings = settings
         self._gateway = gateway
         self._tls = tls
         self._counters = counters
+        self._clock = clock
+        self._traffic = traffic
+        self._keepalive = Keepalive(settings.keepalive)
+        self._began = self._heard = clock.monotonic()
+        self._woken = asyncio.Event()
+        self._sleep: float | None = None
+        self._nap: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._listener: Listener | None = None
         self._client: Client | None = None
@@ -80,12 +110,20 @@ class Uplink:
         """Why the last connection failed or ended, "" when all is well."""
         return self._trouble
 
+    @property
+    def asleep(self) -> bool:
+        """Tell whether it stays away on purpose, as its profile wants."""
+        return self._sleep is not None
+
     async def run(self, listener: Listener) -> None:
         """Connect, and again whenever the connection ends; never ends by itself."""
         self._listener = listener
         while True:
             self.beat()
             reason = await self._connect_once()
+            if self._sleep is not None:
+                await self._sleep_out(self._sleep)
+                continue
             self._counters.add("connects_failed")
             ceiling = min(self._settings.retry_max, self._settings.retry_min * 2.0**self._tries)
             self._tries = min(self._tries + 1, 60)
@@ -96,11 +134,14 @@ class Uplink:
             self._trouble = reason
             await asyncio.sleep(delay)
 
-    def publish(self, topic: str, payload: bytes, retain: bool = False) -> int | None:
+    def publish(
+        self, topic: str, payload: bytes, retain: bool = False, correlation: bytes = b""
+    ) -> int | None:
         """Publish with QoS 1; returns the token of its `puback`, None if not connected."""
         if self._client is None or not self._up:
             return None
-        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        properties = _correlation(correlation) if correlation else None
+        info = self._client.publish(topic, payload, 1, retain, properties)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return None
         self._counters.add("bytes_published", len(payload))
@@ -111,6 +152,22 @@ class Uplink:
     def progress(self) -> None:
         """Note that the backend stored something: only this ends the growing of delays."""
         self._tries = 0
+
+    def sample(self) -> None:
+        """Count the bytes of the connection so far."""
+        if self._client is not None:
+            self._traffic.sample(self._client.socket())
+
+    def sleep(self, seconds: float) -> None:
+        """Disconnect in order, and stay away so long or until woken."""
+        if self._up and self._sleep is None:
+            self._sleep = seconds
+            self._nap = asyncio.create_task(self._go_to_sleep(self._number, seconds))
+
+    def wake(self) -> None:
+        """Connect now, if asleep or about to be."""
+        if self._sleep is not None:
+            self._woken.set()
 
     async def close(self, within: float) -> None:
         """Say goodbye: wait for acknowledgements at most `within` seconds, then disconnect."""
@@ -123,6 +180,27 @@ class Uplink:
             while self._unacked and self._up and self._loop.time() < end:
                 await asyncio.sleep(0.005)
         self._drop(client)
+
+    # ---- asleep -----------------------------------------------------------------------------
+
+    async def _go_to_sleep(self, number: int, seconds: float) -> None:
+        until = int(self._clock.unix() + seconds)
+        state = json.dumps({"online": False, "sleeping_until": until}).encode()
+        token = self.publish(topics.state(self._gateway), state, retain=True)
+        end = self._loop.time() + _NIGHT_PUBACK_WITHIN
+        while token in self._unacked and self._loop.time() < end:
+            await asyncio.sleep(0.01)
+        self._end(number, "asleep")
+
+    async def _sleep_out(self, seconds: float) -> None:
+        end = self._clock.monotonic() + seconds
+        while not self._woken.is_set() and self._clock.monotonic() < end:
+            self.beat()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(_BEAT_EVERY, end - self._clock.monotonic())):
+                    await self._woken.wait()
+        self._sleep = None
+        self._woken.clear()
 
     # ---- one connection ---------------------------------------------------------------------
 
@@ -149,6 +227,7 @@ class Uplink:
         self._client = None
         self._unacked.clear()
         sock = client.socket()
+        self._traffic.sample(sock)
         client.disconnect()
         if sock is not None:
             # paho's thread ends when its socket does, also if it could not write DISCONNECT
@@ -162,6 +241,7 @@ class Uplink:
             client_id=self._gateway,
             protocol=MQTTProtocolVersion.MQTTv5,
             reconnect_on_failure=False,
+            manual_ack=True,
         )
         client.suppress_exceptions = True
         client.connect_timeout = _CONNECT_WITHIN
@@ -177,7 +257,7 @@ class Uplink:
                 client.disconnect()
             elif not code.is_failure:
                 client.subscribe(topics.all_down(self._gateway), qos=1)
-                self._call(self._connected, number)
+                self._call(self._connected, number, self._tls.remember(client.socket()))
             else:
                 self._call(self._end, number, f"the broker refused the connection: {code}")
 
@@ -188,11 +268,16 @@ class Uplink:
             self._call(self._puback, number, mid, int(code.value))
 
         def on_subscribe(_c: Any, _user: Any, _mid: int, codes: Any, _more: Any) -> None:
-            if any(code.value >= _FAILED for code in codes):
+            if any(code.value >= FAILED for code in codes):
                 self._call(self._end, number, f"the broker refused the subscription: {codes[0]}")
 
-        def on_message(_c: Any, _user: Any, message: MQTTMessage) -> None:
-            self._call(self._message, number, message.topic, bytes(message.payload))
+        def on_message(client: Client, _user: Any, message: MQTTMessage) -> None:
+            mid, qos = message.mid, message.qos
+            expiry = getattr(message.properties, "MessageExpiryInterval", None)
+            taken = Message(
+                message.topic, bytes(message.payload), expiry, lambda: client.ack(mid, qos)
+            )
+            self._call(self._message, number, taken)
 
         client.on_socket_open = _tune
         client.on_connect = on_connect
@@ -208,7 +293,7 @@ class Uplink:
             client.connect(
                 self._settings.host,
                 self._settings.port,
-                keepalive=self._settings.keepalive,
+                keepalive=self._keepalive.seconds,
                 clean_start=True,
             )
             client.loop_start()
@@ -223,34 +308,48 @@ class Uplink:
 
     # ---- on the event loop ------------------------------------------------------------------
 
-    def _connected(self, number: int) -> None:
+    def _connected(self, number: int, resumed: bool) -> None:
         if number != self._number or self._ended.done() or self._listener is None:
             return
         self._up = True
         self._trouble = ""
         self._counters.add("connects")
+        self._counters.add("sessions_resumed", resumed)
+        self._began = self._heard = self._clock.monotonic()
         _log.info("uplink: connected to %s:%d", self._settings.host, self._settings.port)
         self.publish(topics.state(self._gateway), _ONLINE, retain=True)
         self._listener.connected()
 
     def _end(self, number: int, reason: str) -> None:
-        if number == self._number and not self._ended.done():
-            self._ended.set_result(reason)
+        if number != self._number or self._ended.done():
+            return
+        if self._up and self._sleep is None:
+            now = self._clock.monotonic()
+            self._keepalive.lost(now - self._heard, now - self._began)
+        self._ended.set_result(reason)
 
     def _puback(self, number: int, mid: int, code: int) -> None:
         token = self._token(number, mid)
         if token not in self._unacked or self._listener is None:
             return
         self._unacked.discard(token)
+        self._heard = self._clock.monotonic()
         self._listener.puback(token, code)
 
-    def _message(self, number: int, topic: str, payload: bytes) -> None:
+    def _message(self, number: int, message: Message) -> None:
         if number == self._number and self._up and self._listener is not None:
-            self._listener.message(topic, payload)
+            self._heard = self._clock.monotonic()
+            self._listener.message(message)
 
     @staticmethod
     def _token(number: int, mid: int) -> int:
         return number << 16 | mid
+
+
+def _correlation(data: bytes) -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.CorrelationData = data
+    return properties
 
 
 def _tune(_client: Client, _user: Any, sock: Any) -> None:

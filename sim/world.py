@@ -222,7 +222,8 @@ def _gateway(folder: Path, pki: Pki, port: int, ports: Iterable[Path]) -> list[t
     uplink = _mqtt(pki, pki.gateways[GATEWAY], port)
     return [
         ("[gateway]", {"id": GATEWAY, "data": str((folder / SPOOL).parent)}),
-        ("[uplink]", {**uplink, "confirm_timeout": 2, "retry_min": 0.2, "retry_max": 2}),
+        ("[uplink]", {**uplink, "confirm_timeout": 2, "retry_min": 0.2, "retry_max": 2, "probe_max": 2}),
+        ("[publishing]", {"coalesce": 0.2}),
         ("[time]", {"trust_clock": True, "uncertainty_ms": 50}),
         *(("[[dispenser]]", {"port": str(path)}) for path in ports),
     ]

@@ -16,12 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.actions import Answered
 from gateway.clock import Clock, HostTime
 from gateway.counters import Counters
 from gateway.database import Database, connect
 from gateway.dispensers import PortTask
 from gateway.serial_port import PortBusyError, PortLostError, SerialPort
-from gateway.spool import TABLES, Spool
+from gateway.spool import TABLES, Link, Spool
 from protocol import schema
 from protocol.framing import Frame, encode
 from tests.support.chains import events_body, make_chain, tagged, untagged
@@ -33,10 +34,16 @@ CHAIN = make_chain(SECRET, bytes([1] * 8), EPOCH, 400)
 
 
 class _Deaf:
+    def __init__(self) -> None:
+        self.answers: list[Answered] = []
+
     def greeted(self, dispenser: str, hello: schema.Hello, body: bytes) -> None:
         pass
 
-    def committed(self, dispenser: str, epoch: int, added: Sequence[int], end: int) -> None:
+    def answered(self, answer: Answered) -> None:
+        self.answers.append(answer)
+
+    def committed(self, dispenser: str, epoch: int, added: Sequence[Link], end: int) -> None:
         pass
 
 

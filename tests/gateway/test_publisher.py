@@ -33,9 +33,13 @@ class _Link:
         self.code = 0
         self.sent: list[tuple[str, bytes]] = []
         self.progressed = 0
+        self.slept: list[float] = []
+        self.woken = 0
         self.publisher: Publisher
 
-    def publish(self, topic: str, payload: bytes, retain: bool = False) -> int | None:
+    def publish(
+        self, topic: str, payload: bytes, retain: bool = False, correlation: bytes = b""
+    ) -> int | None:
         self.sent.append((topic, payload))
         token = len(self.sent)
         self.publisher.puback(token, self.code)
@@ -43,6 +47,13 @@ class _Link:
 
     def progress(self) -> None:
         self.progressed += 1
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.publisher.disconnected()
+
+    def wake(self) -> None:
+        self.woken += 1
 
     @property
     def events(self) -> list[bytes]:
@@ -54,15 +65,15 @@ class _Link:
 
 
 class _Bench:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, publishing: config.Publishing | None) -> None:
         self.now = 0.0
         self.counters = Counters()
         self.link = _Link()
         self.spool = Spool(Database(folder / "s.db", TABLES, self.counters))
-        settings = config.Uplink(host="h", port=1, ca="", cert="", key="")
+        settings = config.Uplink(host="h", port=1, ca="", cert="", key="", probe_max=60)
         clock = Clock(monotonic=lambda: self.now)
         self.publisher = self.link.publisher = Publisher(
-            "gw-1", settings, self.spool, self.link, self.counters, clock
+            "gw-1", settings, self.spool, self.link, self.counters, clock, publishing
         )
 
     async def add(self, first: int, last: int) -> None:
@@ -72,7 +83,7 @@ class _Bench:
         ]
         await self.spool.greet(D, E, wire.build(HELLO))
         added = await self.spool.append(D, E, links, last + 1)
-        self.publisher.committed(D, E, added, last + 1)
+        self.publisher.committed(D, E, [links[seq - first] for seq in added], last + 1)
 
     async def greet(self) -> None:
         await self.spool.greet(D, E, wire.build(HELLO))
@@ -104,13 +115,15 @@ class _Bench:
         while before != len(self.link.sent):
             before = len(self.link.sent)
             self.publisher.puback(-1, 0)  # nobody waits for it: it only wakes
-            for _ in range(4):
+            for _ in range(8):
                 await self.spool.known(D, E, 1)
 
 
 @contextlib.asynccontextmanager
-async def bench(folder: Path) -> AsyncIterator[_Bench]:
-    made = _Bench(folder)
+async def bench(
+    folder: Path, publishing: config.Publishing | None = None
+) -> AsyncIterator[_Bench]:
+    made = _Bench(folder, publishing or config.Publishing(coalesce=0))
     running = asyncio.create_task(made.publisher.run([]))
     try:
         yield made

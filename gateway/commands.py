@@ -1,0 +1,183 @@
+"""Commands from the backend: kept, handed to the dispenser in session, the answer sent up.
+
+The gateway can neither make nor judge a command: it carries the bytes that the backend signed.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from gateway.actions import Answered
+from gateway.counters import Counters
+from gateway.database import SpoolError
+from gateway.mailbox import Answer, Mailbox
+from gateway.orders import Order
+from gateway.outbox import Link, is_refused
+from gateway.uplink import Message
+from protocol import schema, topics, wire
+
+_log = logging.getLogger(__name__)
+KINDS: dict[str, type[schema.ConfigPut] | type[schema.ReleaseBegin]] = {
+    "config": schema.ConfigPut,
+    "release": schema.ReleaseBegin,
+}
+"""Kinds of downlink topics that carry commands, with the message that they hold."""
+EXPIRY = 7 * 86_400
+"""Seconds a command is kept if the backend does not say (MQTT 5.0, 3.3.2.3.3)."""
+_MAX_WAITING = 64
+_LOOK_EVERY = 60.0
+_SPOOL_REST = 1.0
+
+
+class Device(Protocol):
+    """What is needed of a dispenser's port."""
+
+    @property
+    def dispenser(self) -> str:
+        """Id of the dispenser."""
+
+    def order(self, orders: list[Order]) -> None:
+        """Give commands if it is in session."""
+
+
+class Commands:
+    """One task does everything in turn; what happens elsewhere waits in the inbox."""
+
+    def __init__(self, gateway: str, mailbox: Mailbox, link: Link, counters: Counters) -> None:
+        self._gateway = gateway
+        self._mailbox = mailbox
+        self._link = link
+        self._counters = counters
+        self._devices: Sequence[Device] = ()
+        self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
+        self._wake = asyncio.Event()
+        self._unacked: dict[int, Answer] = {}
+        self.beat: Callable[[], None] = lambda: None
+
+    # ---- what happens elsewhere -------------------------------------------------------------
+
+    def message(self, message: Message) -> None:
+        """Take a command; its PUBACK goes out when it is in the spool, or will never be."""
+        try:
+            dispenser, order = _parse(self._gateway, message)
+        except ValueError as error:
+            self._counters.add("downlink_malformed")
+            _log.warning("downlink: %s", error)
+            message.confirm()
+            return
+        if len(self._inbox) >= _MAX_WAITING:
+            # not confirmed: the backend knows that it did not arrive
+            self._counters.add("downlink_dropped")
+            return
+        self._post(lambda: self._keep(dispenser, order, message))
+
+    def greeted(self, dispenser: str) -> None:
+        """Give a dispenser what waits for it: its session began."""
+        self._post(lambda: self._give(dispenser))
+
+    def answered(self, answered: Answered) -> None:
+        """Take a dispenser's answer."""
+        order = answered.order
+        answer = Answer(
+            answered.dispenser, order.counter, order.kind, answered.kind, answered.body
+        )
+        self._post(lambda: self._take(answer))
+
+    def connected(self) -> None:
+        """Send the answers that are not delivered."""
+        self._post(self._send_all)
+
+    def disconnected(self) -> None:
+        """Forget what was on its way."""
+        self._unacked.clear()
+
+    def puback(self, token: int, code: int) -> bool:
+        """Take a PUBACK; tell whether it was for an answer."""
+        answer = self._unacked.pop(token, None)
+        if answer is not None and not is_refused(code):
+            self._post(lambda: self._mailbox.delivered(answer))
+        return answer is not None
+
+    # ---- the one task -----------------------------------------------------------------------
+
+    async def run(self, devices: Sequence[Device]) -> None:
+        """Serve for ever; waits for the spool when it has to."""
+        self._devices = devices
+        while True:
+            self.beat()
+            while self._inbox:
+                try:
+                    await self._inbox[0]()
+                except SpoolError:
+                    self.beat()
+                    await asyncio.sleep(_SPOOL_REST)
+                else:
+                    self._inbox.popleft()
+            self._wake.clear()
+            timer = asyncio.get_running_loop().call_later(_LOOK_EVERY, self._look)
+            await self._wake.wait()
+            timer.cancel()
+
+    def _post(self, act: Callable[[], Awaitable[None]]) -> None:
+        self._inbox.append(act)
+        self._wake.set()
+
+    def _look(self) -> None:
+        self._post(self._expire)
+        self._post(self._send_all)
+
+    async def _expire(self) -> None:
+        expired = await self._mailbox.expire()
+        if expired:
+            self._counters.add("commands_expired", expired)
+            _log.warning("%d commands expired: no dispenser took them in time", expired)
+
+    async def _keep(self, dispenser: str, order: Order, message: Message) -> None:
+        expires_in = EXPIRY if message.expires_in is None else message.expires_in
+        kept = await self._mailbox.put(dispenser, order, expires_in)
+        message.confirm()
+        if not kept:
+            self._counters.add("downlink_unknown")
+            _log.warning("dispenser=%s unknown, or has too many commands waiting", dispenser)
+            return
+        self._counters.add("commands")
+        await self._give(dispenser)
+
+    async def _give(self, dispenser: str) -> None:
+        await self._expire()
+        orders = await self._mailbox.waiting(dispenser)
+        for device in self._devices:
+            if orders and device.dispenser == dispenser:
+                device.order(orders)
+
+    async def _take(self, answer: Answer) -> None:
+        await self._mailbox.answered(answer)
+        self._counters.add("commands_answered")
+        text = f"{answer.order_kind} {answer.counter}: {answer.kind}"
+        _log.info("dispenser=%s answered command %s", answer.dispenser, text)
+        self._send(answer)
+
+    async def _send_all(self) -> None:
+        for answer in await self._mailbox.answers():
+            if answer not in self._unacked.values():
+                self._send(answer)
+
+    def _send(self, answer: Answer) -> None:
+        topic = topics.up(self._gateway, answer.dispenser, answer.kind)
+        token = self._link.publish(
+            topic, answer.body, correlation=answer.counter.to_bytes(4, "big")
+        )
+        if token is not None:
+            self._unacked[token] = answer
+
+
+def _parse(gateway: str, message: Message) -> tuple[str, Order]:
+    topic = topics.parse(message.topic)
+    if (topic.gateway, topic.direction) != (gateway, "dn") or topic.kind not in KINDS:
+        raise ValueError(f"not a command for this gateway: {message.topic!r}")
+    if len(message.payload) > schema.MAX_BODY:
+        raise ValueError(f"command of {len(message.payload)} bytes, at most {schema.MAX_BODY}")
+    command = wire.parse(KINDS[topic.kind], message.payload)
+    return topic.dispenser, Order(topic.kind, command.counter, message.payload)

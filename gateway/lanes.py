@@ -1,0 +1,34 @@
+"""What is urgent, what can wait for company, and what causes no publication at all."""
+
+from collections.abc import Iterable
+
+from gateway import config
+from gateway.gaps import type_of
+from protocol.schema import RecordType
+
+MAY_BE_URGENT = (RecordType.response, RecordType.tamper, RecordType.fault)
+"""Record types among which urgent ones are looked for."""
+_BUTTON_AT = 16
+_NEVER_A_CAUSE = {int(RecordType.heartbeat)}
+
+
+class Lanes:
+    """Sorts records; `settings` say from which response on it is urgent, and how long to wait."""
+
+    def __init__(self, settings: config.Publishing) -> None:
+        self._from_button = settings.urgent_response
+        # a gateway that sleeps between its sessions has nothing to wait for when it is awake
+        self._coalesce = settings.coalesce if settings.profile == "prompt" else 0.0
+
+    def urgent(self, raw: bytes) -> bool:
+        """Tell whether a record goes at once, as an EVENTS of its own."""
+        kind = type_of(raw)
+        if kind == RecordType.response:
+            return len(raw) <= _BUTTON_AT or raw[_BUTTON_AT] >= self._from_button
+        return kind in (RecordType.tamper, RecordType.fault)
+
+    def due(self, raws: Iterable[bytes], now: float) -> float:
+        """Return when records that came `now` are to be published, infinity: with others only."""
+        if all(type_of(raw) in _NEVER_A_CAUSE for raw in raws):
+            return float("inf")
+        return now + self._coalesce
