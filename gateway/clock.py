@@ -67,6 +67,8 @@ class HostTime:
         uncertainty = self.trusted_ms if self.trusted_ms is not None else kernel
         unix = self.clock.unix()
         if uncertainty is None or not schema.TIME_BASE < unix < _LATEST:
+            if self.floor is not None:
+                self.floor.doubt()
             return None
         if self.floor is not None and not self.floor.passes(unix, kernel is not None):
             return None

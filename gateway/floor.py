@@ -62,6 +62,11 @@ class Floor:
         self._remember(unix, now)
         return True
 
+    def doubt(self) -> None:
+        """Note that nobody vouches for the clock: an hour of synchronisation begins anew."""
+        if self._behind_since is not None:
+            self._behind_since = self._monotonic()
+
     def keep(self) -> None:
         """Write the floor down, if it moved."""
         if not self._keeps or self._seen == self._kept:

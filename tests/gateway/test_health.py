@@ -141,6 +141,7 @@ def test_one_loop_that_stands_still_starves_the_watchdog(
     tmp_path: Path, pki: Pki, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr("gateway.uplink._BEAT_EVERY", 0.1)
+    monkeypatch.setattr("gateway.uplink._CONNACK_WITHIN", 2.0)
     monkeypatch.setattr("gateway.daemon._PULSE_EVERY", 0.1)
     monkeypatch.setattr("gateway.publisher._LONGEST_IDLE", 0.1)
     systemd, release = Systemd(tmp_path / "notify", watchdog=0.2), threading.Event()
