@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import signal
 import sqlite3
@@ -32,11 +33,10 @@ def demo(
     runs: Runs = Path("runs"),
 ) -> None:
     """Run the whole chain, with faults (--headless) or to look at it until Ctrl-C."""
-    if report is not None and not report.absolute().parent.is_dir():
-        print(f"dosewire sim demo: --report {report}: its folder is not there", file=sys.stderr)
-        raise typer.Exit(2)
+    if report is not None:
+        _check_copy(report)
     chosen = secrets.randbelow(1 << 32) if seed is None else seed
-    folder = runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{chosen}"
+    folder = _own_folder(runs, f"{time.strftime('%Y%m%d-%H%M%S')}-{chosen}")
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"seed {chosen}, run {folder}")
     try:
@@ -58,6 +58,35 @@ def demo(
         console.print(f"THE RUN FAILED: {error}\nlook into {folder}/logs", markup=False)
         raise typer.Exit(1) from error
     raise typer.Exit(code)
+
+
+def _own_folder(runs: Path, name: str) -> Path:
+    """Make a folder for a run that no other run has, also one begun in the same second."""
+    folder = runs / name
+    again = 1
+    while True:
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            again += 1
+            folder = runs / f"{name}-{again}"
+        except OSError as error:
+            raise _wrong(f"--runs {runs}: {error.strerror}") from error
+        else:
+            return folder
+
+
+def _check_copy(report: Path) -> None:
+    folder = report.absolute().parent
+    if not folder.is_dir():
+        raise _wrong(f"--report {report}: its folder is not there")
+    if report.is_dir() or not os.access(report if report.exists() else folder, os.W_OK):
+        raise _wrong(f"--report {report}: cannot be written")
+
+
+def _wrong(text: str) -> typer.Exit:
+    print(f"dosewire sim demo: {text}", file=sys.stderr)
+    return typer.Exit(2)
 
 
 async def _live(folder: Path, seed: int, console: Console) -> int:

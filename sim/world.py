@@ -5,6 +5,7 @@ happens to a board's power is written to the ledger here, whoever caused it.
 """
 
 import asyncio
+import errno
 import json
 import logging
 import time
@@ -116,8 +117,10 @@ class World:
         *,
         log_publishes: bool = False,
     ) -> None:
-        """Lay out the run folder; nothing runs yet. Raises FileExistsError if it is there."""
-        folder.mkdir(parents=True)
+        """Lay out the run folder; nothing runs yet. Raises FileExistsError if it is in use."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise FileExistsError(errno.EEXIST, "this run folder is in use", str(folder))
         self.folder = folder.resolve()
         self.seed = seed
         self.logs = self.folder / "logs"
@@ -222,7 +225,10 @@ def _gateway(folder: Path, pki: Pki, port: int, ports: Iterable[Path]) -> list[t
     uplink = _mqtt(pki, pki.gateways[GATEWAY], port)
     return [
         ("[gateway]", {"id": GATEWAY, "data": str((folder / SPOOL).parent)}),
-        ("[uplink]", {**uplink, "confirm_timeout": 2, "retry_min": 0.2, "retry_max": 2, "probe_max": 2}),
+        (
+            "[uplink]",
+            {**uplink, "confirm_timeout": 2, "retry_min": 0.2, "retry_max": 2, "probe_max": 2},
+        ),
         ("[publishing]", {"coalesce": 0.2}),
         ("[time]", {"trust_clock": True, "uncertainty_ms": 50}),
         *(("[[dispenser]]", {"port": str(path)}) for path in ports),

@@ -1,6 +1,7 @@
 """Exit codes and what is said on the screen."""
 
 import json
+import time
 
 import pytest
 from typer.testing import CliRunner
@@ -20,7 +21,6 @@ def invoke(tmp_path, monkeypatch):
             say(f"[seed {seed}]")
             if isinstance(result, BaseException):
                 raise result
-            folder.mkdir(parents=True)
             (folder / REPORT).write_bytes((result / REPORT).read_bytes())
             return compute(result)
 
@@ -68,7 +68,6 @@ def test_a_run_that_fails_is_1_and_says_why(invoke):
 
 def test_a_run_that_does_not_come_to_its_end_shows_what_is_missing(tmp_path, monkeypatch):
     async def scripted(folder, seed, say):
-        folder.mkdir(parents=True)
         run = Run(folder)
         del run.d1.rows[run.find("response")]
         run.write()
@@ -116,3 +115,27 @@ def test_verify_of_no_run_is_1_in_one_line(tmp_path):
     done = CliRunner().invoke(app, ["verify", str(tmp_path)])
     assert done.exit_code == 1
     assert len(done.output.splitlines()) == 1
+
+
+def test_two_runs_of_one_seed_in_one_second_have_a_folder_each(
+    invoke, folder, tmp_path, monkeypatch
+):
+    Run(folder).write().report()
+    monkeypatch.setattr(time, "strftime", lambda _: "20260101-000000")
+    assert [invoke(folder, "--seed", "9").exit_code for _ in range(3)] == [0, 0, 0]
+    names = sorted(path.name for path in (tmp_path / "runs").iterdir())
+    assert names == [f"20260101-000000-9{more}" for more in ("", "-2", "-3")]
+
+
+@pytest.mark.parametrize("report", ["missing/report.json", "run"])
+def test_a_report_that_cannot_be_written_is_said_before_the_run(invoke, folder, tmp_path, report):
+    done = invoke(AssertionError("ran"), "--report", str(tmp_path / report))
+    assert done.exit_code == 2
+    assert len(done.output.splitlines()) == 1
+    assert str(tmp_path / report) in done.output.replace("\n", "")
+
+
+def test_runs_that_is_no_folder_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = CliRunner().invoke(app, ["demo", "--headless", "--runs", str(tmp_path / "file")])
+    assert (done.exit_code, len(done.output.splitlines())) == (2, 1)
