@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import sqlite3
 import time
 from pathlib import Path
@@ -294,4 +293,4 @@ def test_the_ballast_costs_what_it_says(tmp_path: Path) -> None:
             await b.more()
 
     asyncio.run(scenario())
-    assert os.stat(tmp_path / "s.db.ballast").st_blocks * 512 >= 4 << 20
+    assert (tmp_path / "s.db.ballast").stat().st_blocks * 512 >= 4 << 20
