@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from sim.broker import Broker
@@ -74,14 +74,18 @@ class Rig:
         path.write_text(text)
         return path
 
-    async def run_gateway(self, **uplink: object) -> None:
-        """Start the gateway's process."""
+    async def run_gateway(
+        self, before: Sequence[str] = (), program: Sequence[str] = (), **uplink: object
+    ) -> None:
+        """Start the gateway's process; `before` is what runs it, `program` stands in for it."""
         config = self.config(**uplink)
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 # it ends with the test, however that ends
                 *("setpriv", "--pdeathsig", "KILL", "--"),
-                *(sys.executable, "-m", "gateway.cli", "run", "--config", str(config)),
+                *before,
+                *(program or (sys.executable, "-m", "gateway.cli")),
+                *("run", "--config", str(config)),
                 cwd=ROOT,
                 stderr=log,
             )
