@@ -129,6 +129,7 @@ def _standing_still(gateway: Gateway) -> str:
 
 STUCK = {
     "publisher": "gateway.publisher.Publisher.run",
+    "commands": "gateway.commands.Commands.run",
     "uplink": "gateway.uplink.Uplink.run",
     "hotplug": "gateway.hotplug.Hotplug._look",
     "port": "gateway.dispensers.PortTask.run",
@@ -144,6 +145,7 @@ def test_one_loop_that_stands_still_starves_the_watchdog(
     monkeypatch.setattr("gateway.uplink._CONNACK_WITHIN", 2.0)
     monkeypatch.setattr("gateway.daemon._PULSE_EVERY", 0.1)
     monkeypatch.setattr("gateway.publisher._LONGEST_IDLE", 0.1)
+    monkeypatch.setattr("gateway.commands._LOOK_EVERY", 0.1)
     systemd, release = Systemd(tmp_path / "notify", watchdog=0.2), threading.Event()
 
     def hang(*_: object) -> list[object]:
@@ -177,11 +179,11 @@ def test_one_loop_that_stands_still_starves_the_watchdog(
 
 
 def _only(text: str, name: str) -> bool:
-    # a publisher that waits for a stuck spool stands still as well
+    # who waits for a stuck spool stands still as well
     late = {
         word.split()[0].rstrip(",") for word in text.removeprefix("stands still: ").split(", ")
     }
-    return late <= {name, "publisher"} and name in late
+    return late <= {name, "publisher", "commands"} and name in late
 
 
 def test_since_when_survives_looking_often() -> None:
