@@ -9,12 +9,12 @@ class Maintenance:
     timer = None
     left = 0
 
-    def extend(self):
-        self.left = 1800  # half seconds
+    def extend(self, minutes=15):
+        self.left = minutes * 120  # half seconds
 
-    def start(self):
+    def start(self, minutes=15):
         if mem32[0x40058000] & 1 << 30 and not self.timer:  # RP2040 WATCHDOG_CTRL.ENABLE
-            self.extend()
+            self.extend(minutes)
             self.timer = Timer(period=500, mode=Timer.PERIODIC, callback=self.feed)
 
     def feed(self, timer):

@@ -1,17 +1,39 @@
-# Runs the app; Ctrl-C gives the prompt to a tech, with the watchdog fed for a while.
+# Runs the app: counts starts that come to nothing, falls back from a release never confirmed.
+# ruff: noqa: F821 - slot and maintenance are boot.py's
 import micropython
-from dispenser.app import Dispenser
+from machine import Pin, mem32, reset
 
-dispenser = None
+TRIES, FAULT = 0x4005800C, 0x40058010  # RP2040 WATCHDOG_SCRATCH0, 1: no wear, outlive a reset
+STATE, Dispenser, dispenser = "/slots/%s/state", None, None
+
+
+def text(path, new=""):
+    try:
+        with open(path, "w" if new else "r") as file:
+            return file.write(new) if new else file.read()
+    except OSError:
+        return ""
+
+
 try:
-    dispenser = Dispenser()
-    maintenance.stop()  # noqa: F821 - made by boot.py
+    tries, other = mem32[TRIES] & 0xFF, "a" if slot == "b" else "b"
+    if not Pin(13, Pin.IN, Pin.PULL_UP).value():
+        raise KeyboardInterrupt  # the service button is held: the prompt and no app
+    maintenance.stop()
+    if tries > 2 and text(STATE % other) == "confirmed" != text(STATE % slot):
+        text(STATE % slot, "reverted"), text("/slot", other), reset()
+    mem32[TRIES] = min(tries + 1, 255)
+    from dispenser.app import Dispenser
+
+    dispenser = Dispenser(tries > 2)
     dispenser.run()
 except KeyboardInterrupt:
     micropython.kbd_intr(-1)
-    try:
-        if dispenser:
-            dispenser.pause()
-    finally:
-        maintenance.start()  # noqa: F821
-        micropython.kbd_intr(3)
+    mem32[TRIES] = mem32[FAULT] = 0
+    maintenance.start(dispenser.pause() if dispenser else 15)
+    micropython.kbd_intr(3)
+except Exception as error:
+    if Dispenser or text(STATE % other) == "confirmed":
+        Dispenser and Dispenser.crashed(error)
+        reset()
+    raise

@@ -34,6 +34,7 @@ def generate(board: Board) -> str:
         "",
         *(f"{name.upper()} = const({pin})" for name, pin in board.outputs.items()),
         *(f"{name.upper()} = const({pin})" for name, pin in board.adc.items()),
+        *(f"{name.upper()}_DIVIDER = const({n})" for name, n in board.dividers.items()),
         *(f"{name.upper()} = const({pin})" for name, pin in board.internal.items()),
         "",
         *(

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from protocol.chain import root_key
+from protocol.commands import command_key
 from protocol.schema import EpochReason, Hello, Service
 from sim.backend import registry
 from sim.hello import NoAnswerError, ask
@@ -42,11 +43,11 @@ def provision(port: Path, path: Path, *, again: bool) -> Provisioned:
     Raises ProvisionError, RegistryError, PromptError or FlashError.
     """
     hello = _before(port, again=again)
-    given, key = _register(path, hello)
+    given, key, command = _register(path, hello)
     code = (
         "from dispenser import provision\n"
         f"provision.run({given.dispenser!r}, {given.epoch}, {given.previous}, "
-        f"{int(given.reason)}, {key.hex()!r}, {again})"
+        f"{int(given.reason)}, {key.hex()!r}, {command.hex()!r}, {again})"
     )
     with Prompt(port) as prompt:
         prompt.run(code)
@@ -66,7 +67,7 @@ def _before(port: Path, *, again: bool) -> Hello:
     return hello
 
 
-def _register(path: Path, hello: Hello) -> tuple[Provisioned, bytes]:
+def _register(path: Path, hello: Hello) -> tuple[Provisioned, bytes, bytes]:
     with _locked(path):
         known = registry.load(path) if path.exists() else registry.Registry()
         name = hello.device_id.hex()
@@ -79,8 +80,9 @@ def _register(path: Path, hello: Hello) -> tuple[Provisioned, bytes]:
         known.dispensers[name] = registry.Entry(entry.secret, [*entry.epochs, epoch])
         registry.save(path, known)
     reason = EpochReason.replaced if previous else EpochReason.provisioned
-    key = root_key(bytes.fromhex(entry.secret), bytes.fromhex(name), epoch)
-    return Provisioned(name, epoch, previous, reason), key
+    secret, device = bytes.fromhex(entry.secret), bytes.fromhex(name)
+    keys = root_key(secret, device, epoch), command_key(secret, device)
+    return Provisioned(name, epoch, previous, reason), *keys
 
 
 @contextmanager

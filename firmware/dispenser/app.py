@@ -1,40 +1,54 @@
 # The dispenser: makes the parts, joins them, runs them.
 import asyncio
+import gc
+import sys
 import time
 
 from micropython import const
 
-from dispenser import VERSION, chain, identity, pins, wire
+from dispenser import VERSION, chain, codes, crash, identity, pins, selftest, wire
 from dispenser.beamtest import BeamTest
 from dispenser.clock import Clock, elapsed_s
+from dispenser.commands import Commands
 from dispenser.drivers import beams, buttons, chip, console, lid
 from dispenser.drivers.buzzer import Buzzer
 from dispenser.drivers.eeprom import At24c32
 from dispenser.drivers.lights import Lights
+from dispenser.drivers.power import Power
 from dispenser.drivers.rtc import Ds3231
 from dispenser.drivers.usb import Port
 from dispenser.drivers.watchdog import Watchdog
+from dispenser.health import Progress
 from dispenser.inputs import Inputs
 from dispenser.journal import Journal
 from dispenser.keystore import KeyStore
 from dispenser.link import Link
+from dispenser.log import Log
 from dispenser.panel import Panel
 from dispenser.patient import Patient
+from dispenser.plain import Plain
 from dispenser.recall import recent
 from dispenser.recorder import Recorder
-from dispenser.settings import DEFAULT
+from dispenser.service import Service
+from dispenser.settingsfile import SettingsFile
+from dispenser.slots import Slots
 from dispenser.timekeeper import Timekeeper
+from dispenser.upkeep import STEP_MS, Upkeep
 
 JOURNAL = "/journal"
-_ANNOUNCE_MS = const(60000)
-_BEAT_MS = const(3000)  # two of them may be missed
-_TEST_MS = const(60000)
+SETTINGS = "/settings"
+SLOTS = "/slots"
+_BEAT_MS = const(2000)  # between looks at the tasks; two of them may be missed
+_KEY_TRIES = const(10)
+_KEY_PAUSE_MS = const(30)
+_KEY_AGAIN_MS = const(3000)
+_ANNOUNCE_S = const(60)
+_SAFE_S = const(3600)
+_TEST_STEPS = const(30)  # of upkeep, between looks at the beams
 _SHOW_MS = const(10000)
 _HEARD_S = const(180)  # a gateway that says nothing for longer is gone
-_INPUTS = const(1)  # tasks that must make progress
-_RECEIVING = const(2)
-_SENDING = const(4)
-_ALL = const(7)
+_HUNG = const(0xFFFF0000)  # what is left of a start that hung; the low bits are its tasks
+_MINUTES = const(15)
 
 
 class About:
@@ -48,11 +62,28 @@ class About:
         self.nonce = chip.nonce
 
 
+class World:
+    # what upkeep looks at
+    def __init__(self, rtc):
+        power = Power()
+        self.usb = power.usb
+        self.battery = power.battery
+        self.temperature = rtc.temperature
+        self.test = selftest.run
+        self.went_well = chip.went_well
+
+
 class Dispenser:
-    def __init__(self):
+    # `safe` leaves out what a patient can do without: starts came to nothing again and again
+    def __init__(self, safe=False):
+        self._safe = safe
+        self._fault = chip.fault()
+        chip.keep_fault(_HUNG)
+        self._minutes = _MINUTES  # a tech may have the prompt for
         i2c = chip.bus()
         self._rtc = Ds3231(i2c, pins.DS3231)
         self._clock = Clock(time)
+        self._log = Log(self._clock.uptime)
         self._keeper = Timekeeper(self._clock, self._rtc, asyncio.Event(), asyncio.sleep_ms)
         self._keeper.start()
         self._guard = console.Guard()
@@ -60,26 +91,50 @@ class Dispenser:
         self._edges = asyncio.ThreadSafeFlag()
         self._supply = beams.supply()
         self._changed = asyncio.Event()
-        self._panel = Panel(time, Lights(), Buzzer(), self._changed.set)
-        self._progress = 0
+        self._panel = None if safe else Panel(time, Lights(), Buzzer(), self._changed.set)
+        self._progress = Progress()
         self._heard = None  # uptime at which a host last spoke
-        self._open(load_chain(i2c))
+        self._doubted = False  # a time was refused
+        self._store = KeyStore(At24c32(i2c, pins.AT24C32))
+        self._upkeep = None
+        self._open(self._load(self._store.load))
         self._port = Port()
+
+    @staticmethod
+    def crashed(error):
+        chip.keep_fault(crash.keep(error))
 
     def run(self):
         # never returns; raises KeyboardInterrupt when a tech takes the prompt
         asyncio.run(self._run())
 
     def pause(self):
-        # the prompt is taken: nothing but flash is believed any more
+        # the prompt is taken: nothing but flash is believed any more. Minutes that it is given for
         self._guard.hold()
-        self._supply(0)
-        if self._recorder and self._journal.open():
-            self._recorder.announce()
-            uptime = self._clock.uptime()[0]
-            self._recorder.housekeeping(wire.MAINTENANCE, (uptime,), wire.MODE_TECHNICIAN)
+        try:
+            self._supply(0)
+            if self._recorder and self._journal.open():
+                self._recorder.announce()
+                uptime = self._clock.uptime()[0]
+                self._recorder.housekeeping(wire.MAINTENANCE, (uptime,), wire.MODE_TECHNICIAN)
+        except Exception as error:
+            crash.keep(error)  # a tech with the prompt can do more about it
+        return self._minutes
 
-    def _open(self, keys):
+    def _load(self, read):
+        # a key store that is silent for a moment has lost nothing
+        for _ in range(_KEY_TRIES):
+            try:
+                self._silent = False
+                return read()
+            except OSError:
+                self._silent = True
+                time.sleep_ms(_KEY_PAUSE_MS)
+        self._log.add("key store silent")
+        return None
+
+    def _open(self, slot):
+        keys = chain.Chain(self._store, *slot) if slot else None
         self._journal = Journal(JOURNAL, keys, self._guard)
         found = self._journal.open()
         name = identity.load()
@@ -88,9 +143,14 @@ class Dispenser:
         boot = self._recorder.boot if self._recorder else self._journal.boot
         about = About(name, service, boot)
         self._link = Link(about, self._journal if found else None, self._clock, self._set_time)
-        self._panel.state("service", service != wire.SERVICE_OK)
+        Service(self._link, self._vitals, self._log, self._maintain)
+        self._state("service", service != wire.SERVICE_OK)
+        self._log.add("boot, service %d%s" % (service, ", safe" if self._safe else ""))
         if self._recorder:
+            self._make_commands(name)
             self._make_patient()
+            if not self._safe:
+                self._make_upkeep()
 
     def _make_recorder(self):
         skipped = self._count_boot()
@@ -113,30 +173,82 @@ class Dispenser:
             self._keeper.faults += 1
 
     def _set_time(self, seconds, ms, uncertainty, source):
+        # False if it cannot be that time
+        if not self._keeper.believes(seconds, source, self._journal.synced):
+            self._doubt(seconds)
+            return False
         changed = self._keeper.sync(seconds, ms)
         if changed and self._recorder:
             self._patient.clock_set(changed)
             self._recorder.housekeeping(wire.TIME_SET, changed + (uncertainty, source))
+        return True
+
+    def _doubt(self, seconds):
+        # once a boot
+        if self._recorder and not self._doubted:
+            self._recorder.housekeeping(wire.FAULT, (codes.FAULT_CLOCK, 255, seconds))
+        self._doubted = True
+        self._log.add("time refused")
+
+    def _make_commands(self, name):
+        key = self._load(self._store.load_command)
+        file = SettingsFile(SETTINGS, self._guard)
+        self._commands = Commands(key, name, file, self._recorder, self._use)
+        self._commands.serve(self._link)
+
+    def _use(self, new):
+        self._patient.use(new)
+        self._log.add("settings %d" % new.version)
+
+    def _make_upkeep(self):
+        counter = lambda: self._commands.counter  # noqa: E731
+        told = self._recorder.housekeeping
+        slots = Slots(SLOTS, sys.path[0][-1], VERSION, told, counter)
+        parts = (self._clock, self._keeper, self._recorder, self._journal, slots)
+        self._upkeep = Upkeep(*parts, World(self._rtc), self._patient.power)
+
+    def _vitals(self):
+        # fields of STATUS
+        gc.collect()
+        vitals = (self._clock.uptime()[0], gc.mem_free())
+        if not self._upkeep:
+            return vitals + (0, 0, 0)
+        upkeep = self._upkeep
+        return vitals + (self._inputs.mask(), upkeep.supply.battery, upkeep.stall.worst)
+
+    def _maintain(self, minutes):
+        self._minutes = minutes
+        raise KeyboardInterrupt
+
+    def _state(self, name, on):
+        if self._panel:
+            self._panel.state(name, on)
 
     # ---- tasks -------------------------------------------------------------------------------
 
     async def _run(self):
-        self._panel.state("starting", False)
+        self._state("starting", False)
         watchdog = Watchdog()
         watchdog.feed()
-        tasks = [self._receive(), self._send(), self._keeper.run(), self._beat(watchdog)]
-        tasks.append(self._show())
+        join = self._progress.join
+        tasks = [self._receive(join()), self._send(join()), self._keeper.run()]
+        tasks.append(self._beat(watchdog, join()))
+        if self._panel:
+            tasks.append(self._show(join()))
         if self._recorder:
-            tasks += [self._watch(), self._announce(), self._test_beams()]
+            tasks.append(self._watch(join()))
+            tasks.append(self._last(join()) if self._safe else self._look_after(join()))
+        elif self._silent:
+            tasks.append(self._await_key())
         await asyncio.gather(*tasks)
 
-    async def _watch(self):
+    async def _watch(self, bit):
         inputs = self._inputs
         inputs.start()
         while True:
             wait = inputs.step()
             self._patient.step()
-            self._progress |= _INPUTS
+            self._progress.mark(bit)
             if wait is None:
                 await self._edges.wait()
             else:
@@ -149,9 +261,7 @@ class Dispenser:
             pass
 
     def _make_patient(self):
-        self._patient = Patient(self._clock, DEFAULT, self._recorder, self._panel, self._delivered)
-        for told in recent(self._journal):
-            self._patient.recall(*told)
+        self._patient = self._make_plain() if self._safe else self._make_whole()
         flag, gates = self._edges, beams.latches(self._edges)
         latches = [lid.latch(flag)] + gates + buttons.latches(flag)
         parts = (pins.LID,) + pins.BEAMS + pins.BUTTONS + (pins.SERVICE,)
@@ -160,19 +270,66 @@ class Dispenser:
         self._inputs = Inputs(time, latches, holds, *known)
         self._beams = BeamTest(self._inputs, beams.probe(self._supply, gates), self._patient)
 
+    def _make_plain(self):
+        return Plain(self._clock.uptime, self._commands.settings.version, self._recorder)
+
+    def _make_whole(self):
+        settings = self._commands.settings
+        known = (self._recorder, self._panel, self._delivered)
+        patient = Patient(self._clock, settings, *known)
+        for told in recent(self._journal):
+            patient.recall(*told)
+        return patient
+
     def _delivered(self):
         # first seq that is not stored at the clinic's side
         return self._link.watermark[0] if self._link.watermark else 0
 
-    async def _test_beams(self):
+    async def _look_after(self, bit):
+        self._upkeep.start()
+        self._tell_fault()
+        steps = 0
         while True:
-            await asyncio.sleep_ms(_TEST_MS)
-            self._beams.step()
+            await asyncio.sleep_ms(STEP_MS)
+            self._upkeep.step()
+            steps += 1
+            if steps % _TEST_STEPS == 0:
+                self._beams.step()
+            self._announce()
+            self._progress.mark(bit)
 
-    async def _show(self):
+    async def _last(self, bit):
+        # safe mode, until it has lasted so long that a whole start may be tried again
+        self._tell_fault()
+        while True:
+            await asyncio.sleep_ms(STEP_MS)
+            self._announce()
+            if self._clock.uptime()[0] >= _SAFE_S:
+                chip.went_well()
+            self._progress.mark(bit)
+
+    def _tell_fault(self):
+        if self._fault:
+            self._recorder.housekeeping(wire.FAULT, (codes.FAULT_CRASH, 255, self._fault))
+
+    def _announce(self):
+        if self._journal.damaged() or self._clock.uptime()[0] >= _ANNOUNCE_S:
+            self._recorder.announce()
+
+    async def _await_key(self):
+        # with its key the dispenser can do its work again, from the start
+        while True:
+            await asyncio.sleep_ms(_KEY_AGAIN_MS)
+            if self._load(self._store.load):
+                chip.went_well()
+                chip.keep_fault(0)
+                chip.reset()
+
+    async def _show(self, bit):
         # the panel: woken by what happens, and by its own rhythms
         while True:
             wait = self._panel.step()
+            self._progress.mark(bit)
             try:
                 await asyncio.wait_for_ms(self._changed.wait(), _SHOW_MS if wait is None else wait)
             except asyncio.TimeoutError:
@@ -184,58 +341,55 @@ class Dispenser:
         heard = self._heard is not None
         if heard:
             heard = elapsed_s(self._heard, self._clock.uptime()) < _HEARD_S
-        self._panel.state("connected", heard)
-        self._panel.state("searching", not heard)
+        self._state("connected", heard)
+        self._state("searching", not heard)
 
-    async def _announce(self):
-        if not self._journal.damaged():
-            await asyncio.sleep_ms(_ANNOUNCE_MS)
-        self._recorder.announce()
-
-    async def _receive(self):
+    async def _receive(self, bit):
+        self._receiving = bit
         while True:
             data = await self._port.read()
             if not data:
                 await asyncio.sleep_ms(_BEAT_MS)  # no host will ever write here
             self._link.feed(data)
             self._heard = self._clock.uptime() if data else self._heard
-            self._progress |= _RECEIVING
+            self._progress.mark(bit)
             self._sending.set()
 
-    async def _send(self):
+    async def _send(self, bit):
         while True:
             await self._sending.wait()
             self._sending.clear()
             frame = self._link.pending()
             while frame:
                 await self._port.write(frame)
-                self._progress |= _SENDING
+                self._progress.mark(bit)
                 frame = self._link.pending()
-            self._progress |= _SENDING
+            self._progress.mark(bit)
 
-    async def _beat(self, watchdog):
+    async def _beat(self, watchdog, bit):
         # every other task is woken; the watchdog is fed if each of them got round
         while True:
-            self._progress = 0 if self._recorder else _INPUTS
-            self._edges.set()
-            self._sending.set()
+            rounds, began = self._keeper.rounds, self._clock.pump()
+            for event in (self._edges, self._sending, self._changed, self._keeper.due):
+                event.set()
             await asyncio.sleep_ms(_BEAT_MS)
-            self._clock.pump()
+            self._note_stall(time.ticks_diff(self._clock.pump(), began) - _BEAT_MS)
             self._show_link()
             if self._recorder:
                 self._recorder.report_suppressed()
             if not self._port.waiting():
-                self._progress |= _RECEIVING
-            if self._progress == _ALL:
+                self._progress.mark(self._receiving)
+            if self._keeper.rounds != rounds:
+                self._progress.mark(bit)
+            missing = self._progress.missing()
+            if missing:
+                chip.keep_fault(_HUNG | missing)
+            else:
                 watchdog.feed()
 
-
-def load_chain(i2c):
-    # None if the key store is empty or does not answer
-    try:
-        return chain.load(KeyStore(At24c32(i2c, pins.AT24C32)))
-    except OSError:
-        return None
+    def _note_stall(self, late):
+        if self._upkeep:
+            self._upkeep.stall.note(max(late, self._recorder.longest))
 
 
 def _service(name, found, keys, journal):

@@ -31,7 +31,7 @@ class Inputs:
         self._trust = Trust(len(latches), uptime, sink.fault)
         self._lit = False
         self._lit_at = None
-        self._left = None  # beams broken when they were last lit
+        self._left = None  # beams broken when the lid was closed
         self._settled = []  # (tick, input, active), not yet told
 
     def start(self):
@@ -69,9 +69,15 @@ class Inputs:
         # whether the beams may be tested: the lid is closed and nothing is going on
         return not self._lit and self._bounce[LID].first is None
 
+    def mask(self):
+        # bits of STATE that are active now
+        return sum([bool(bounce.level) << index for index, bounce in enumerate(self._bounce)])
+
     def left_broken(self):
-        # beams (bits of STATE) that were broken when they were last lit, None if they never were
-        return self._left
+        # beams (bits of STATE) that were broken when the lid was last closed; None if it has not
+        # been closed since this was asked before
+        left, self._left = self._left, None
+        return left
 
     def _edge(self, index, tick, active):
         if index in BEAMS and not self._lit:

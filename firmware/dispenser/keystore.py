@@ -1,5 +1,5 @@
-# The chain key in the EEPROM of the RTC module: two slots, one of which is always whole. Writing
-# a slot overwrites the old key in place, which a file in a copying file system could not.
+# The keys in the EEPROM of the RTC module: each in two slots, one of which is always whole. A slot
+# overwrites the old key in place, which a file in a copying file system could not.
 import struct
 from binascii import crc32
 
@@ -7,11 +7,13 @@ from micropython import const
 
 from dispenser.marks import Marks
 
-_FORM = ">4sLL32s"  # magic, epoch, key block, chain key; crc32 follows
-_MAGIC = b"DWK1"
+_FORM = ">4sLL32s"  # magic, epoch, key block, key; crc32 follows
+_CHAIN = b"DWK1"
+_COMMAND = b"DWC1"
 _SIZE = const(48)
 _PAGE = const(32)  # the EEPROM writes whole pages
-_SLOTS = (0, 64)
+_CHAIN_SLOTS = (0, 64)
+_COMMAND_SLOTS = (128, 192)
 _EIO = const(5)
 
 
@@ -21,44 +23,55 @@ class KeyStore:
 
     def load(self):
         # (epoch, block, key) of the newest whole slot, None without one; repairs the other
-        slots = [self._read(at) for at in _SLOTS]
+        return self._load(_CHAIN_SLOTS, _CHAIN)
+
+    def save(self, epoch, block, key):
+        # OSError if the EEPROM does not hold it afterwards
+        self._save(_CHAIN_SLOTS, _CHAIN, epoch, block, key)
+
+    def load_command(self):
+        # the command key, None without one
+        slot = self._load(_COMMAND_SLOTS, _COMMAND)
+        return slot[2] if slot else None
+
+    def save_command(self, key):
+        self._save(_COMMAND_SLOTS, _COMMAND, 0, 0, key)
+
+    def marks(self, epoch):
+        return Marks(self._eeprom, epoch)
+
+    def _load(self, places, magic):
+        slots = [self._read(at, magic) for at in places]
         whole = [slot for slot in slots if slot]
         if not whole:
             return None
         newest = max(whole, key=lambda slot: slot[1])
         if slots != [newest, newest]:
-            self._repair(newest)
+            self._repair(places, magic, newest)
         return newest
 
-    def save(self, epoch, block, key):
-        # OSError if the EEPROM does not hold it afterwards
-        for at in _SLOTS:
-            self._write(at, _slot(epoch, block, key))
+    def _save(self, places, magic, epoch, block, key):
+        data = struct.pack(_FORM, magic, epoch, block, key)
+        data += crc32(data).to_bytes(4, "big")
+        for at in places:
+            self._write(at, data)
 
-    def marks(self, epoch):
-        return Marks(self._eeprom, epoch)
-
-    def _repair(self, newest):
+    def _repair(self, places, magic, newest):
         # a key that can be read is worth more than one that could be written: no error
         try:
-            self.save(*newest)
+            self._save(places, magic, *newest)
         except OSError:
             pass
 
-    def _read(self, at):
+    def _read(self, at, wanted):
         data = self._eeprom.read(at, _SIZE)
         if crc32(data[:-4]).to_bytes(4, "big") != data[-4:]:
             return None
         magic, epoch, block, key = struct.unpack(_FORM, data[:-4])
-        return (epoch, block, key) if magic == _MAGIC else None
+        return (epoch, block, key) if magic == wanted else None
 
     def _write(self, at, data):
         for offset in range(0, _SIZE, _PAGE):
             self._eeprom.write(at + offset, data[offset : offset + _PAGE])
         if self._eeprom.read(at, _SIZE) != data:
             raise OSError(_EIO)
-
-
-def _slot(epoch, block, key):
-    data = struct.pack(_FORM, _MAGIC, epoch, block, key)
-    return data + crc32(data).to_bytes(4, "big")

@@ -13,7 +13,7 @@ _WAITING = const(8)  # answers kept for a host that does not read
 
 class Link:
     # `about` knows identity, board, version, service, boot and nonce(); `journal` is None without
-    # one; `on_time(time, ms, uncertainty, source)` sets the clock
+    # one; `on_time(time, ms, uncertainty, source)` sets the clock, False if it cannot be that time
     def __init__(self, about, journal, clock, on_time):
         self._about = about
         self._journal = journal
@@ -34,6 +34,10 @@ class Link:
             wire.MESSAGE_ERROR: self._error,
         }
 
+    def serve(self, kind, answer):
+        # `answer(ref, *fields)` is called for each message of that type
+        self._answers[kind] = answer
+
     def feed(self, data):
         for version, ref, kind, body in self.deframer.feed(data):
             self._message(version, ref, kind, body)
@@ -47,30 +51,30 @@ class Link:
     def _message(self, version, ref, kind, body):
         answer = self._answers.get(kind)
         if answer is None or (version != wire.VERSION and kind != wire.MESSAGE_HELLO):
-            self._refuse(ref, kind, wire.ERROR_UNKNOWN_MESSAGE, b"type or version")
+            self.refuse(ref, kind, wire.ERROR_UNKNOWN_MESSAGE, b"type or version")
             return
         try:
             values, _ = wire.unpack(wire.RX[kind], body)
         except ValueError:
-            self._refuse(ref, kind, wire.ERROR_MALFORMED, b"too short")
+            self.refuse(ref, kind, wire.ERROR_MALFORMED, b"too short")
             return
         answer(ref, *values)
 
-    def _send(self, kind, ref, *values):
+    def answer(self, kind, ref, *values):
         if len(self._out) < _WAITING:
             self._out.append(encode(kind, ref, wire.pack(wire.TX[kind], *values)))
         else:
             self.dropped += 1
 
-    def _refuse(self, ref, kind, code, text):
+    def refuse(self, ref, kind, code, text):
         self.refused += 1
-        self._send(wire.MESSAGE_ERROR, ref, code, kind, text)
+        self.answer(wire.MESSAGE_ERROR, ref, code, kind, text)
 
     # ---- messages ----------------------------------------------------------------------------
 
     def _hello(self, ref, oldest, newest):
         if not oldest <= wire.VERSION <= newest:
-            self._refuse(ref, wire.MESSAGE_HELLO, wire.ERROR_OUT_OF_RANGE, b"protocol version")
+            self.refuse(ref, wire.MESSAGE_HELLO, wire.ERROR_OUT_OF_RANGE, b"protocol version")
             return
         about, journal, clock = self._about, self._journal, self._clock
         held = (0, 0, 0, _NO_TAG)
@@ -79,13 +83,13 @@ class Link:
         board = about.board + bytes(8 - len(about.board))
         head = (about.identity, board) + about.version + (wire.VERSION, about.service, about.boot)
         times = (clock.uptime()[0], clock.time()[0], clock.quality, about.nonce())
-        self._send(wire.MESSAGE_HELLO, ref, *(head + held + times))
+        self.answer(wire.MESSAGE_HELLO, ref, *(head + held + times))
 
     def _read(self, ref, epoch, start, window):
         kind = wire.MESSAGE_READ
         if self._fits(ref, kind, epoch):
             if start > self._journal.next:
-                self._refuse(ref, kind, wire.ERROR_OUT_OF_RANGE, b"start is beyond next")
+                self.refuse(ref, kind, wire.ERROR_OUT_OF_RANGE, b"start is beyond next")
                 return
             self._reading = [ref, start, min(window, wire.MAX_WINDOW)]
             self._unacked = []
@@ -94,7 +98,7 @@ class Link:
         kind = wire.MESSAGE_ACK
         if self._fits(ref, kind, epoch):
             if next > self._journal.next:
-                self._refuse(ref, kind, wire.ERROR_OUT_OF_RANGE, b"next is beyond next")
+                self.refuse(ref, kind, wire.ERROR_OUT_OF_RANGE, b"next is beyond next")
                 return
             self._unacked = [sent for sent in self._unacked if sent[0] > next]
 
@@ -104,18 +108,19 @@ class Link:
 
     def _time(self, ref, time, ms, uncertainty, source):
         if ms > 999:
-            self._refuse(ref, wire.MESSAGE_TIME, wire.ERROR_MALFORMED, b"ms is above 999")
+            self.refuse(ref, wire.MESSAGE_TIME, wire.ERROR_MALFORMED, b"ms is above 999")
             return
-        self._on_time(time, ms, uncertainty, source)
+        if not self._on_time(time, ms, uncertainty, source):
+            self.refuse(ref, wire.MESSAGE_TIME, wire.ERROR_OUT_OF_RANGE, b"cannot be")
 
     def _error(self, ref, code, kind, text):
         self.refused += 1
 
     def _fits(self, ref, kind, epoch):
         if not self._journal:
-            self._refuse(ref, kind, wire.ERROR_NOT_PROVISIONED, b"no journal")
+            self.refuse(ref, kind, wire.ERROR_NOT_PROVISIONED, b"no journal")
         elif epoch != self._journal.epoch:
-            self._refuse(ref, kind, wire.ERROR_WRONG_EPOCH, b"another epoch")
+            self.refuse(ref, kind, wire.ERROR_WRONG_EPOCH, b"another epoch")
         else:
             return True
         return False

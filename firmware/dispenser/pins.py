@@ -24,6 +24,7 @@ IR_SUPPLY = const(7)
 LIGHTS = const(14)
 BUZZER = const(15)
 BATTERY = const(26)
+BATTERY_DIVIDER = const(2)
 VBUS_SENSE = const(24)
 
 I2C_ID = const(0)

@@ -5,7 +5,7 @@ import time
 from binascii import hexlify, unhexlify
 
 from dispenser import identity, pins, wire
-from dispenser.app import JOURNAL
+from dispenser.app import JOURNAL, SETTINGS
 from dispenser.chain import Chain
 from dispenser.clock import Clock
 from dispenser.drivers import chip, console
@@ -13,15 +13,16 @@ from dispenser.drivers.eeprom import At24c32
 from dispenser.drivers.rtc import Ds3231
 from dispenser.journal import Journal
 from dispenser.keystore import KeyStore
+from dispenser.settingsfile import SettingsFile
 from dispenser.timekeeper import Timekeeper
 
 
-def run(device_id, epoch, previous, reason, root_key, replace=False):
+def run(device_id, epoch, previous, reason, root_key, command_key, replace=False):
     # hex texts and numbers; returns the EPOCH record as hex. ValueError if a journal is there,
-    # which only `replace` removes for ever.
-    name, key = unhexlify(device_id), unhexlify(root_key)
-    if len(name) != 8 or len(key) != 32 or not 0 < epoch < 1 << 32:
-        raise ValueError("id of 8 bytes, key of 32 bytes, epoch of 32 bits and not 0 are needed")
+    # which only `replace` removes for ever, with the settings.
+    name, key, command = unhexlify(device_id), unhexlify(root_key), unhexlify(command_key)
+    if len(name) != 8 or len(key) != 32 or len(command) != 32 or not 0 < epoch < 1 << 32:
+        raise ValueError("id of 8 bytes, keys of 32 bytes, epoch of 32 bits and not 0 are needed")
     i2c = chip.bus()
     guard = console.Guard()
     if Journal(JOURNAL, None, guard).open():
@@ -30,6 +31,8 @@ def run(device_id, epoch, previous, reason, root_key, replace=False):
         _remove(JOURNAL)
     store = KeyStore(At24c32(i2c, pins.AT24C32))
     store.save(epoch, 0, key)
+    store.save_command(command)
+    SettingsFile(SETTINGS, guard).forget()
     identity.store(name)
     journal = Journal(JOURNAL, Chain(store, epoch, 0, key), guard)
     journal.create()

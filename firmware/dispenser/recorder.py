@@ -3,6 +3,7 @@
 from micropython import const
 
 from dispenser import wire
+from dispenser.clock import elapsed_ms
 from dispenser.limiter import Limiter
 
 _QUIET_BOOTS = const(3)  # from here on this may be a crash loop: all but the patient's waits
@@ -21,6 +22,7 @@ class Recorder:
         self._looping = journal.quiet >= _QUIET_BOOTS
         self._limiter = Limiter()
         self._silent = True
+        self.longest = 0  # ms that a record took
         self._waiting = []  # [type, values, tick, mode] that come with BOOT
         self.mode = wire.MODE_PATIENT  # who is at the dispenser
 
@@ -77,6 +79,7 @@ class Recorder:
             self.announce()
 
     def _append(self, kind, values, tick, mode):
+        began = self._clock.uptime()
         data = wire.pack(wire.DATA[kind], *values)
         seconds, stamp = self._clock.stamp(tick, mode)
         try:
@@ -84,4 +87,5 @@ class Recorder:
         except OSError:
             # once more, from what is on flash
             self._journal.append(self.boot, seconds, stamp, kind, data)
+        self.longest = max(self.longest, elapsed_ms(began, self._clock.uptime()))
         self._written()

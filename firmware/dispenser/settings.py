@@ -60,7 +60,7 @@ def _in_range(settings):
 
 
 def _all(items, most, check):
-    return len(items) <= most and all([check(*item) for item in items])
+    return len(items) <= most and all(check(*item) for item in items)
 
 
 def _is_transition(start, offset):
@@ -81,7 +81,7 @@ def _by_the_rules(settings):
     starts = [transition[0] for transition in settings.transitions]
     numbers = [window[0] for window in settings.windows]
     quiet = [window for window in settings.windows if not window[5] and _inside(settings, window)]
-    ordered = all([a < b for a, b in zip(starts, starts[1:])])
+    ordered = all(a < b for a, b in zip(starts, starts[1:]))
     return ordered and len(set(numbers)) == len(numbers) and not quiet
 
 

@@ -2,8 +2,9 @@
 # after the boot gives the rest, and it is set so that it ticks with the true second.
 from micropython import const
 
-from dispenser import wire
+from dispenser import BUILT, wire
 
+_DAY = const(86400)
 _LOOK_MS = const(10)
 _LOOKS = const(120)
 
@@ -13,9 +14,12 @@ class Timekeeper:
     def __init__(self, clock, rtc, due, sleep_ms):
         self._clock = clock
         self._rtc = rtc
-        self._due = due
+        self.due = due
         self._sleep_ms = sleep_ms
         self.faults = 0
+        self.rounds = 0  # of run()
+        self._set = False  # the RTC is to follow
+        self.set_at = None  # uptime in s at which it was last set
 
     def start(self):
         seconds = self._read()
@@ -23,19 +27,30 @@ class Timekeeper:
             # the middle of the second until its end has been seen
             self._clock.set(self._clock.ticks(), seconds, 500, wire.QUALITY_RTC)
 
+    def believes(self, seconds, source, known):
+        # whether it can be that time; `known` is that of the last record with a right clock
+        if seconds < BUILT:
+            return False
+        return source == wire.SOURCE_TECHNICIAN or seconds >= known - _DAY
+
     def sync(self, seconds, ms):
         # it is that time now; values of TIME_SET or None as Clock.sync
+        self.set_at = self._clock.uptime()[0]
+        self._set = True
         changed = self._clock.sync(seconds, ms)
-        self._due.set()
+        self.due.set()
         return changed
 
     async def run(self):
         await self._refine()
         while True:
-            await self._due.wait()
-            self._due.clear()
-            await self._sleep_ms(1000 - self._clock.time()[1])
-            self._write(self._clock.time()[0])
+            await self.due.wait()
+            self.due.clear()
+            self.rounds += 1
+            if self._set:
+                self._set = False
+                await self._sleep_ms(1000 - self._clock.time()[1])
+                self._write(self._clock.time()[0])
 
     async def _refine(self):
         if self._clock.quality != wire.QUALITY_RTC:
@@ -54,10 +69,11 @@ class Timekeeper:
 
     def _read(self):
         try:
-            return self._rtc.read()
+            seconds = self._rtc.read()
         except OSError:
             self.faults += 1
             return None
+        return seconds if seconds is not None and seconds >= BUILT else None
 
     def _write(self, seconds):
         try:

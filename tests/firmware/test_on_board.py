@@ -21,9 +21,12 @@ from tests.support.micropython import FIRMWARE
 
 EPOCH = 0x55667788
 KEY = "ab" * 32
+COMMAND = "cd" * 32
 ID = "0011223344556677"
 BIN = Path(sys.executable).parent
-PROVISION = f"from dispenser import provision;print(provision.run('{ID}',{EPOCH},0,1,'{KEY}'"
+PROVISION = (
+    f"from dispenser import provision;print(provision.run('{ID}',{EPOCH},0,1,'{KEY}','{COMMAND}'"
+)
 
 
 @dataclasses.dataclass
@@ -127,6 +130,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             shutil.copy(file, target)
     folder = tmp_path_factory.mktemp("board")
+
+    # as one that has run before: its first records would be in every test's way
+    (build / "slots" / "a" / "state").write_text("confirmed")
 
     async def install(rig: Rig) -> None:
         await rig.mpremote("fs", "cp", "-r", "slots", "boot.py", "main.py", ":", cwd=build)

@@ -5,6 +5,7 @@ from micropython import const
 _SECONDS = const(0x00)
 _ALARM = const(0x07)
 _STATUS = const(0x0F)
+_TEMPERATURE = const(0x11)
 _STOPPED = const(0x80)  # OSF: the oscillator stood still, the time means nothing
 _DAY = const(86400)
 _MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -32,6 +33,11 @@ class Ds3231:
         values = (rest % 60, rest // 60 % 60, rest // 3600, days % 7 + 1, day, month, year + 24)
         self._put(_SECONDS, bytes(_bcd(value) for value in values))
         self._put(_STATUS, bytes((self._get(_STATUS, 1)[0] & ~_STOPPED,)))
+
+    def temperature(self):
+        # degrees Celsius, of the chip
+        degrees = self._get(_TEMPERATURE, 1)[0]
+        return degrees - 256 if degrees > 127 else degrees
 
     def count(self):
         # the count kept by the battery, 0 if it was lost

@@ -2,7 +2,7 @@
 from machine import WDT
 from micropython import const
 
-_TIMEOUT_MS = const(8388)  # longest the RP2040 can
+_TIMEOUT_MS = const(6500)  # with two seconds between looks, a hang ends within nine
 
 
 class Watchdog:

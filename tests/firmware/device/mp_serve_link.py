@@ -42,7 +42,7 @@ def main():
     times = []
     journal = make_journal(sys.argv[1])
     held = journal if sys.argv[2] == "journal" else None
-    link = Link(About(), held, Clock(Ticks()), lambda *values: times.append(values))
+    link = Link(About(), held, Clock(Ticks()), lambda *values: not times.append(values))
     for line in sys.stdin:
         word, _, argument = line.strip().partition(" ")
         if word == "feed":

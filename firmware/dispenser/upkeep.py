@@ -1,0 +1,113 @@
+# What the dispenser does for itself, a little at a time: power, heartbeats, the look through the
+# journal, confirming a release, memory.
+import gc
+
+from micropython import const
+
+from dispenser import codes, wire
+from dispenser.health import EMPTY, Stall, Supply
+from dispenser.verifier import Verifier
+
+STEP_MS = const(2000)
+_BEAT_S = const(21600)  # four heartbeats a day, counted from the boot
+_VERIFY_S = const(60)  # when the look through the journal begins
+_DAY = const(86400)
+_CONFIRM_S = const(20)  # what hangs or crashes does so before
+_SOUND_S = const(60)  # a start that lasts so long came to something
+_COLLECT = const(5)  # steps
+_THRESHOLD = const(32768)
+_NOT_MEASURED = const(255)
+_NEVER = const(0xFFFFFFFF)
+_MOST = const(65535)
+
+
+class Upkeep:
+    # `world` has usb(), battery(), temperature(), test() and went_well(); `powered(battery, low)`
+    # is told what feeds it
+    def __init__(self, clock, keeper, recorder, journal, slots, world, powered):
+        self._clock = clock
+        self._keeper = keeper
+        self._recorder = recorder
+        self._journal = journal
+        self._slots = slots
+        self._world = world
+        self._powered = powered
+        self.supply = Supply()
+        self.stall = Stall()
+        self._verifier = Verifier(journal)
+        self._verify = _VERIFY_S
+        self._heartbeat = _BEAT_S
+        self._sound = False
+        self._steps = 0
+
+    def start(self):
+        gc.collect()
+        gc.threshold(_THRESHOLD)
+        self._slots.start()
+
+    def step(self):
+        now = self._clock.uptime()[0]
+        self._look_at_power()
+        self._settle(now)
+        if now >= self._heartbeat:
+            self._heartbeat += _BEAT_S
+            self._recorder.housekeeping(wire.HEARTBEAT, self._vitals(now))
+        if now >= self._verify:
+            self._look_through()
+        self._steps += 1
+        if self._steps % _COLLECT == 0:
+            gc.collect()
+
+    def free(self):
+        gc.collect()
+        return gc.mem_free()
+
+    def _look_at_power(self):
+        values = self.supply.look(self._world.usb(), self._world.battery())
+        if values:
+            self._recorder.housekeeping(wire.POWER, values)
+        battery = self.supply.source == codes.POWER_BATTERY
+        self._powered(battery, self.supply.level == EMPTY or battery and self.supply.level > 0)
+
+    def _settle(self, now):
+        if not self._sound and now >= _SOUND_S:
+            self._sound = True
+            self._world.went_well()
+        if now >= _CONFIRM_S and not self._slots.confirmed():
+            self._confirm()
+
+    def _confirm(self):
+        # a part that is broken is no fault of the release, unless nothing works without it
+        faults = self._world.test()
+        for kind in faults:
+            self._recorder.housekeeping(wire.FAULT, (kind, 255, 0))
+        self._slots.confirm()
+
+    def _vitals(self, now):
+        held = min(self._journal.next - self._journal.first, _MOST)
+        supply = self.supply
+        source = codes.POWER_BATTERY if supply.source is None else supply.source
+        vitals = (now, self.free(), held, supply.battery, source)
+        return vitals + (self._temperature(), self._clock_age(), self.stall.worst)
+
+    def _temperature(self):
+        try:
+            return min(max(self._world.temperature() + 40, 0), _NOT_MEASURED - 1)
+        except OSError:
+            return _NOT_MEASURED
+
+    def _clock_age(self):
+        # at most: the last record with a right clock is no older than the setting
+        if self._clock.quality == wire.QUALITY_UPTIME or not self._journal.synced:
+            return _NEVER
+        if self._keeper.set_at is not None:
+            return self._clock.uptime()[0] - self._keeper.set_at
+        return max(self._clock.time()[0] - self._journal.synced, 0)
+
+    def _look_through(self):
+        self._verifier.step()
+        if self._verifier.done:
+            self._verify += _DAY
+            if self._journal.damaged():
+                self._recorder.tell_damage()
+            self._verifier.restart()
