@@ -12,6 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from sim.cli import app as simulation
 from tools.compile import FIRMWARE
 from tools.decode import decode
+from tools.evidence import app as evidence
 from tools.regenerate import app as regenerate
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(simulation)
 app.add_typer(regenerate, name="protocol")
+app.add_typer(evidence, name="evidence")
 app.command()(decode)
 Port = Annotated[Path, typer.Option(help="Serial port of the dispenser.")]
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

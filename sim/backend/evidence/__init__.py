@@ -1,0 +1,1 @@
+"""What verified records can prove, to the day: access, never ingestion; nothing is guessed."""
