@@ -112,7 +112,7 @@ class Access:
         if not self.open or self._suspected or not self.watching:
             return
         many = sum([self.reached >> bit & 1 for bit in range(4)]) >= _REFILL_REACHED
-        if many or elapsed_s(self._seen, self._uptime()) > _REFILL_S:
+        if many or elapsed_s(self._seen, self._uptime()) >= _REFILL_S:
             self._suspected = True
             values = (codes.REFILL_POSSIBLE, codes.REFILL_BY_PATTERN, self.reached)
             self._emit(wire.REFILL, values, tick)

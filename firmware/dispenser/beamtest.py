@@ -22,9 +22,9 @@ class BeamTest:
 
     def step(self):
         if not self._inputs.dark():
-            self._before = None
             return
-        before = self._inputs.left_broken() if self._before is None else self._before
+        left = self._inputs.left_broken()
+        before = self._before if left is None else left
         mask = self._before = self._probe()
         blind, self._blind = self._blind, mask == _ALL
         if self._blind:

@@ -77,7 +77,6 @@ class Patient:
                 self.modes.lid(tick, active)
         elif active and index == SERVICE:
             self.modes.button(tick)
-            self._set_mode()
         elif active and self.prompts.press(tick, index - BUTTONS[0]):
             self._panel.noted()
             self._delivery.answered(self._records.next() - 1)
@@ -102,6 +101,8 @@ class Patient:
         now = self._now(None)
         asking = self.modes.mode == wire.MODE_PATIENT
         self.regimen.step(now, asking)
+        if self.modes.mode > wire.MODE_REFILL:
+            self.regimen.disturbed()  # nobody could take anything
         self.prompts.step(now, asking and not self._access.open)
         if self._delivery.step(self._watermark(), self._records.next()):
             self._panel.delivered()
@@ -126,6 +127,7 @@ class Patient:
         self._emit(kind, values, tick)
         if kind == wire.DOSE and self.modes.mode == wire.MODE_PATIENT:
             self.prompts.dose()
+            self._looked = None  # what is lit may change at once
 
     def _relation(self, compartment, tick):
         if self.modes.mode != wire.MODE_PATIENT:
@@ -135,6 +137,7 @@ class Patient:
     def _emit(self, kind, values, tick):
         if tick is None:
             tick = self._clock.ticks()
+        self._set_mode()
         self._records.patient(kind, (self._settings.version,) + values, tick)
 
     def _now(self, tick):

@@ -35,9 +35,7 @@ class Prompts:
         if last and last[0] == button and elapsed_ms(last[3], now) < _REPEAT_MS:
             self._last = last[:3] + (now, last[4])
             return False
-        question, prompt, corrects = self._meant(now)
-        if corrects:
-            question, prompt = last[1], last[2]
+        question, prompt, corrects = self._meant(now, button)
         self._last = (button, question, prompt, now, now)
         self._emit(wire.RESPONSE, (button, question, prompt, corrects), tick)
         return True
@@ -87,11 +85,11 @@ class Prompts:
         elif kind == wire.PROMPT_EXPIRED or (kind == wire.RESPONSE and values[3]):
             self.unasked = None
 
-    def _meant(self, now):
+    def _meant(self, now, button):
         # (question, prompt, corrects) of a press
         last = self._last
-        if last and elapsed_ms(last[4], now) <= _CORRECT_MS and last[3] != now:
-            return 0, 0, 1
+        if last and last[0] != button and elapsed_ms(last[4], now) <= _CORRECT_MS:
+            return last[1], last[2], 1
         if self._lit and elapsed_ms(self._lit[2], now) >= _REACTION_MS:
             entry, prompt, _ = self._lit
             self._lit = None
