@@ -1,137 +1,15 @@
-"""The publisher between a real spool and a broker that does as the test says, on its own time."""
+"""What is published when, and again, and never: on the test's own time."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from gateway import config
-from gateway.clock import Clock
-from gateway.counters import Counters
-from gateway.database import Database
-from gateway.publisher import Publisher
-from gateway.spool import TABLES, Link, Spool
+from gateway.spool import Link
 from gateway.stream import cut_bodies
-from protocol import schema, topics, wire
-from tests.support.chains import make_chain
-
-D, E = "01" * 8, 77
-CHAIN = make_chain(b"k" * 32, bytes([1] * 8), E, 400)
-HELLO = schema.Hello(
-    device_id=bytes([1] * 8), board=bytes(8), major=0, minor=0, patch=0, version=1,
-    service=schema.Service.ok, boot=1, epoch=E, first=0, next=400, tag=CHAIN[-1][-8:], uptime=1,
-    time=1, quality=schema.Quality.synced, nonce=1,
-)  # fmt: skip
-
-
-class _Link:
-    """Answers each publication at once with `code`."""
-
-    def __init__(self) -> None:
-        self.code = 0
-        self.sent: list[tuple[str, bytes]] = []
-        self.progressed = 0
-        self.slept: list[float] = []
-        self.woken = 0
-        self.publisher: Publisher
-
-    def publish(
-        self, topic: str, payload: bytes, retain: bool = False, correlation: bytes = b""
-    ) -> int | None:
-        self.sent.append((topic, payload))
-        token = len(self.sent)
-        self.publisher.puback(token, self.code)
-        return token
-
-    def progress(self) -> None:
-        self.progressed += 1
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.publisher.disconnected()
-
-    def wake(self) -> None:
-        self.woken += 1
-
-    @property
-    def events(self) -> list[bytes]:
-        return [payload for topic, payload in self.sent if topic.endswith("/events")]
-
-    def seqs(self) -> list[int]:
-        bodies = [wire.parse(schema.Events, payload) for payload in self.events]
-        return [wire.seq_of(raw) for body in bodies for raw in wire.events_records(body)]
-
-
-class _Bench:
-    def __init__(self, folder: Path, publishing: config.Publishing | None) -> None:
-        self.now = 0.0
-        self.counters = Counters()
-        self.link = _Link()
-        self.spool = Spool(Database(folder / "s.db", TABLES, self.counters))
-        settings = config.Uplink(host="h", port=1, ca="", cert="", key="", probe_max=60)
-        clock = Clock(monotonic=lambda: self.now)
-        self.publisher = self.link.publisher = Publisher(
-            "gw-1", settings, self.spool, self.link, self.counters, clock, publishing
-        )
-
-    async def add(self, first: int, last: int) -> None:
-        links = [
-            Link(seq, CHAIN[seq - 1][-8:] if seq else bytes(8), CHAIN[seq])
-            for seq in range(first, last + 1)
-        ]
-        await self.spool.greet(D, E, wire.build(HELLO))
-        added = await self.spool.append(D, E, links, last + 1)
-        self.publisher.committed(D, E, [links[seq - first] for seq in added], last + 1)
-
-    async def greet(self) -> None:
-        await self.spool.greet(D, E, wire.build(HELLO))
-        self.publisher.greeted(D, HELLO, wire.build(HELLO))
-
-    def mark(
-        self, following: int, rev: int, *ranges: tuple[int, int], refused: tuple[int, ...] = ()
-    ) -> None:
-        mark = schema.Watermark(
-            epoch=E,
-            next=following,
-            tag=CHAIN[following - 1][-8:] if following else bytes(8),
-            store=1,
-            rev=rev,
-            ranges=[schema.Range(first=a, last=b) for a, b in ranges],
-            refused=list(refused),
-        )
-        self.publisher.message(topics.down("gw-1", D, "watermark"), wire.build(mark))
-
-    async def pass_time(self, seconds: float, step: float = 1.0) -> None:
-        end = self.now + seconds
-        while self.now < end:
-            self.now += step
-            await self.settle()
-
-    async def settle(self) -> None:
-        """Return when the publisher has nothing more to do at this time."""
-        before = -1
-        while before != len(self.link.sent):
-            before = len(self.link.sent)
-            self.publisher.puback(-1, 0)  # nobody waits for it: it only wakes
-            for _ in range(8):
-                await self.spool.known(D, E, 1)
-
-
-@contextlib.asynccontextmanager
-async def bench(
-    folder: Path, publishing: config.Publishing | None = None
-) -> AsyncIterator[_Bench]:
-    made = _Bench(folder, publishing or config.Publishing(coalesce=0))
-    running = asyncio.create_task(made.publisher.run([]))
-    try:
-        yield made
-        assert not running.done()
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
-        await made.spool.close(2.0)
+from protocol import topics
+from tests.support.publishing import CHAIN, D, E
+from tests.support.publishing import publisher_bench as bench
 
 
 def test_the_question_comes_first_and_is_repeated_ever_more_seldom(tmp_path: Path) -> None:

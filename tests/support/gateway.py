@@ -65,7 +65,8 @@ class Rig:
         }
         text = f'[gateway]\nid = "{GATEWAY}"\ndata = "{self.folder / "data"}"\n'
         text += "".join(f'[[dispenser]]\nport = "{d.link}"\n' for d in self.dispensers)
-        text += "[publishing]\ncoalesce = 0.05\n[time]\ntrust_clock = true\nuncertainty_ms = 500\n[uplink]\n"
+        text += "[publishing]\ncoalesce = 0.05\n"
+        text += "[time]\ntrust_clock = true\nuncertainty_ms = 500\n[uplink]\n"
         text += "".join(
             f'{key} = "{value}"\n' if isinstance(value, str) else f"{key} = {value}\n"
             for key, value in keys.items()
