@@ -186,11 +186,10 @@ class Gateway:
 
     def _judge(self) -> list[Finding]:
         address = f"{self._config.uplink.host}:{self._config.uplink.port}"
-        up, publisher = self._uplink, self._publisher
         return [
             *(findings.port(port) for port in self._hotplug.ports),
             *self._no_ports(),
-            findings.uplink(up.connected, publisher.paused, up.trouble, address),
+            findings.uplink(self._uplink, self._publisher.paused, address),
             findings.spool(self._database.trouble),
             self._judge_clock(),
             *self._judge_files(),

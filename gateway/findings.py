@@ -10,6 +10,7 @@ from gateway import certificates
 from gateway.config import Config
 from gateway.dispensers import PortTask
 from gateway.session import State
+from gateway.uplink import Uplink
 from gateway.usb import UsbPort
 
 _DAY = 86400.0
@@ -104,8 +105,11 @@ def stranger(found: UsbPort) -> Finding:
     return Finding(f"usb {found.node}", None, f"no dispenser ({found.usb} {found.product})")
 
 
-def uplink(connected: bool, paused: bool, trouble: str, address: str) -> Finding:
+def uplink(uplink: Uplink, paused: bool, address: str) -> Finding:
     """Judge the connection to the broker and the backend behind it."""
+    connected, trouble = uplink.connected, uplink.trouble
+    if uplink.asleep and not connected:
+        return Finding("uplink", True, f"asleep, as its profile wants; broker {address}")
     if connected and not paused:
         return Finding("uplink", True, f"connected to {address}")
     if connected:
