@@ -1,0 +1,1 @@
+"""The cellular modem: commands, their meaning, kinds of modems, and its recovery."""
