@@ -52,11 +52,8 @@ def demo(
     except ModuleNotFoundError:
         raise
     except Exception as group:
-        error = _innermost(group)
-        if not isinstance(error, RuntimeError):
-            traceback.print_exception(error)
-        console.print(f"THE RUN FAILED: {error}\nlook into {folder}/logs", markup=False)
-        raise typer.Exit(1) from error
+        _tell_failure(_innermost(group), folder, console)
+        raise typer.Exit(1) from group
     raise typer.Exit(code)
 
 
@@ -98,15 +95,14 @@ async def _live(folder: Path, seed: int, console: Console) -> int:
 
 
 async def _headless(folder: Path, seed: int, copy: Path | None, console: Console) -> int:
-    from sim.demo import DemoError
     from sim.demo import demo as scripted
     from sim.report import REPORT
 
     _end_on_signals()
     try:
         report = await scripted(folder, seed, lambda text: console.print(text, markup=False))
-    except DemoError as error:
-        console.print(f"THE RUN FAILED: {error}\nlook into {folder}/logs", markup=False)
+    except Exception as group:
+        _tell_failure(_innermost(group), folder, console)
         _show_what_is_there(folder, console)
         return 1
     if copy is not None:
@@ -122,13 +118,19 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
+def _tell_failure(error: BaseException, folder: Path, console: Console) -> None:
+    if not isinstance(error, RuntimeError):
+        traceback.print_exception(error)
+    console.print(f"THE RUN FAILED: {error}\nlook into {folder}/logs", markup=False)
+
+
 def _show_what_is_there(folder: Path, console: Console) -> None:
     """Show how far a run has come that did not come to its end."""
     from sim.report import compute
 
     try:
         _show(compute(folder), console)
-    except (OSError, sqlite3.Error, ValueError) as error:
+    except (OSError, sqlite3.Error, ValueError, LookupError) as error:
         console.print(f"no figures: {error}", markup=False)
 
 

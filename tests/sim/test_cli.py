@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from protocol import schema
+from sim.child import ChildError
 from sim.cli import app
 from sim.demo import DemoError
 from sim.report import REPORT, compute
@@ -66,12 +67,20 @@ def test_a_run_that_fails_is_1_and_says_why(invoke):
     assert "d1: crash: see [console.log]" in done.output
 
 
-def test_a_run_that_does_not_come_to_its_end_shows_what_is_missing(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "stop",
+    [
+        DemoError("waited 40 s for the backend"),
+        ExceptionGroup("acts", [DemoError("waited 40 s for the backend")]),
+        ExceptionGroup("acts", [ChildError("waited 40 s for the backend")]),
+    ],
+)
+def test_a_run_that_does_not_come_to_its_end_shows_what_is_missing(tmp_path, monkeypatch, stop):
     async def scripted(folder, seed, say):
         run = Run(folder)
         del run.d1.rows[run.find("response")]
         run.write()
-        raise DemoError("waited 40 s for the backend")
+        raise stop
 
     monkeypatch.setattr("sim.demo.demo", scripted)
     done = CliRunner().invoke(app, ["demo", "--headless", "--runs", str(tmp_path / "runs")])
