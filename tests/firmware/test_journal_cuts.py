@@ -13,16 +13,19 @@ from tests.support import micropython
 SCRIPT = Path(__file__).parent / "device" / "mp_cut_power.py"
 ROOT_KEY = bytes(range(32))
 LABELLED = 0x7E
-# before the cuts: records written; the workload then crosses seq 256, where the key moves on
-BEFORE, WORK = 215, 70
+EVERY = 20  # labels from one change of the settings to the next
+# labels written before the cuts, and records of the workload; it crosses seq 256, where the key
+# moves on
+LOADS = [(225, 40), pytest.param((90, 300), marks=pytest.mark.slow)]
 
 
-@pytest.fixture(scope="module")
-def told() -> list[dict[str, Any]]:
-    lines = micropython.run(SCRIPT, str(BEFORE), str(WORK)).splitlines()
+@pytest.fixture(scope="module", params=LOADS, ids=["some", "many"])
+def told(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    before, work = request.param
+    lines = micropython.run(SCRIPT, str(before), str(work), limit=500).splitlines()
     first, *cuts = map(json.loads, lines)
-    assert len(cuts) == first["operations"] > 100
-    return cuts
+    assert len(cuts) == first["operations"] > 2 * work
+    return [{**cut, "before": before, "last": before + work - 1} for cut in cuts]
 
 
 def records(parts: list[list[str]]) -> Iterator[tuple[bytes, bytes]]:
@@ -58,7 +61,7 @@ def test_acknowledged_records_are_held(told: list[dict[str, Any]]) -> None:
         held = labels(cut["held"])
         acked = [label for label in cut["acked"] if label >= held[0]]
         assert set(acked) <= set(held), f"cut {cut['cut']}"
-        extra = [n for n in held if n >= BEFORE and n not in cut["acked"]]
+        extra = [n for n in held if n >= cut["before"] and n not in cut["acked"]]
         assert len(extra) <= 1, f"cut {cut['cut']}: more than the record under way"
         assert held == sorted(set(held)), f"cut {cut['cut']}: doubled or misordered"
 
@@ -92,5 +95,29 @@ def test_chain_verifies(told: list[dict[str, Any]]) -> None:
 
 def test_the_workload_ends_after_the_cut(told: list[dict[str, Any]]) -> None:
     for cut in told:
-        assert labels(cut["end"])[-1] == BEFORE + WORK - 1
-        assert cut["boot"] in (1, 2)
+        assert labels(cut["end"])[-1] == cut["last"]
+        assert cut["boot"] in (1, 2, 3)
+
+
+def applied(parts: list[list[str]]) -> list[schema.SettingsApplied]:
+    """Return what the SETTINGS_APPLIED records held say."""
+    parsed = [wire.parse(schema.Record, raw) for _, raw in records(parts)]
+    kind = schema.RecordType.settings_applied
+    return [wire.parse(schema.SettingsApplied, r.data) for r in parsed if r.type == kind]
+
+
+def test_settings_are_the_old_or_the_new_ones(told: list[dict[str, Any]]) -> None:
+    changed = 0
+    for cut in told:
+        old = cut["applied"][-1] if cut["applied"] else (cut["before"] - 1) // EVERY
+        assert cut["whole"] and cut["version"] in (old, old + 1), f"cut {cut['cut']}"
+        changed += cut["version"] == old + 1
+    assert changed, "no cut came between the settings and their acknowledgement"
+
+
+def test_settings_in_force_are_told_by_a_record(told: list[dict[str, Any]]) -> None:
+    for cut in told:
+        versions = [record.version for record in applied(cut["held"])]
+        assert versions == sorted(versions), f"cut {cut['cut']}"
+        assert not versions or versions[-1] == cut["version"], f"cut {cut['cut']}"
+        assert applied(cut["end"])[-1].version == cut["last"] // EVERY, f"cut {cut['cut']}"
