@@ -20,8 +20,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 NEVER = 1 << 62
-START_NS = 1_767_225_600 * 10**9
-"""2026-01-01 00:00 UTC, where a virtual world begins unless told otherwise."""
+START_NS = 1_767_225_600 * 10**9  # 2026-01-01 UTC, where a virtual world begins by default
 
 _US = 1000
 _PASSES = 16  # of the event loop that a timer's waiters have before time moves on
@@ -205,7 +204,7 @@ class VirtualClock(Clock):
     def __init__(self, start_ns: int = START_NS) -> None:
         """Begin at a time (ns since 1970), rounded to a microsecond."""
         super().__init__()
-        self._start_ns = self._now_ns = start_ns // _US * _US
+        self.start_ns = self._now_ns = start_ns // _US * _US
         self._timers: list[tuple[int, int, Timer]] = []
         self._set = 0
         self._participants: list[Participant] = []
@@ -222,14 +221,9 @@ class VirtualClock(Clock):
         """Virtual time."""
         return self._now_ns
 
-    @property
-    def start_ns(self) -> int:
-        """Where the world began; `monotonic_ns` counts from there."""
-        return self._start_ns
-
     def monotonic_ns(self) -> int:
         """Return ns since the world began."""
-        return self._now_ns - self._start_ns
+        return self._now_ns - self.start_ns
 
     def join(
         self,

@@ -18,6 +18,7 @@ from sim.board.events import OPERATIONS, Cut, Exit, OutputEvent, output
 from sim.board.launcher import SOFT_RESET
 from sim.board.process import BoardProcess, Boot, Message, heap_size
 from sim.board.pty_link import Relay
+from sim.board.retained import Retained
 from sim.board.turns import Turns
 from sim.board.watchdog import Watchdog
 from sim.board.wiring import wiring
@@ -27,7 +28,6 @@ __all__ = ["Cut", "EmulatedBoard", "Exit", "OutputEvent"]
 
 State = Literal["off", "booting", "running", "resetting"]
 
-RESET_TIME = 1_609_459_200  # machine.RTC after a hard reset: 2021-01-01
 # What the emulation itself occupies in the interpreter's heap; a test holds it to the truth.
 SHIM_HEAP = 64 * 1024
 
@@ -85,26 +85,19 @@ class EmulatedBoard:
         self._pin_names = {pin: name for name, pin in hardware.pins().items()}
         self._cause = ""  # why the process is being ended
         self._changed = self._loop.create_future()
-        self._watchdog = Watchdog(self._starved, self._last_messages, self._turns is not None)
+        self._watchdog = Watchdog(self._starved, self._last_messages, self._turns)
         self._armed = (0, 0)  # operations until the cut, bytes of the last
         self._echoed = False  # the board counts, too
         self._cuts_before = 0
         self._forget()
 
     def _forget(self) -> None:
-        # what only power keeps
-        self._reason = control.REASON_POWER
-        self._scratch = [0] * 8
-        self._levels: dict[int, int] = {}
+        self._retained = Retained(self._time.monotonic_ns())
         self._reset_chip()
 
     def _reset_chip(self) -> None:
-        self._boot_ns = self._time.monotonic_ns()
-        self._clock = RESET_TIME * 10**9 - self._boot_ns
-        self._levels.clear()
+        self._retained.reset(self._time.monotonic_ns())
         self._watchdog.feed(0)
-        if self._turns:
-            self._turns.stop_watchdog()
         self._raw = 0
 
     # --- power and cable
@@ -249,8 +242,9 @@ class EmulatedBoard:
         self._cause = ""
         flash = self.hardware.flash
         boot = Boot(
-            self.folder, str(self._heap), self._raw, self._boot_ns // 1000, self.unique_id,
-            self._reason, flash.block_size, flash.blocks, self._erase_ms, self._random(),
+            self.folder, str(self._heap), self._raw, self._retained.boot_ns // 1000,
+            self.unique_id, self._retained.reason, flash.block_size, flash.blocks, self._erase_ms,
+            "" if self._seed is None else f"{self._seed}/{self.name}/{self.boots}",
         )  # fmt: skip
         self._process = BoardProcess(
             boot, self._surroundings(), self._message, self._relay.from_board, self._exited,
@@ -263,20 +257,11 @@ class EmulatedBoard:
 
     def _surroundings(self) -> list[bytes]:
         """What is true before the firmware looks: wiring, levels, and what outlives a reset."""
-        messages = wiring(self.hardware) + self._environment.all()
-        for register, value in enumerate(self._scratch):
-            messages.append(control.pack(control.SCRATCH, register, value))
-        for pin, level in self._levels.items():
-            messages.append(control.pack(control.OUTPUT, pin, level))
-        messages.append(control.pack(control.CLOCK, 0, 0, self._clock))
+        messages = wiring(self.hardware) + self._environment.all() + self._retained.all()
         messages.append(control.pack(control.CUT, 0, *self._armed))
         fed_us = self._time.monotonic_ns() // 1000
         messages.append(control.pack(control.WATCHDOG, 0, self._watchdog.timeout_us, fed_us))
         return messages
-
-    def _random(self) -> str:
-        """What this boot's random numbers are made from."""
-        return "" if self._seed is None else f"{self._seed}/{self.name}/{self.boots}"
 
     def _end(self, cause: str) -> None:
         """Kill the process; `_exited` goes on from there."""
@@ -338,11 +323,11 @@ class EmulatedBoard:
         return {
             control.READY: self._ready,
             control.RESET: self._reset,
-            control.WATCHDOG: self._watchdog_set,
-            control.FEED: self._watchdog_set,
+            control.WATCHDOG: lambda said: self._watchdog.feed(said.value),
+            control.FEED: lambda said: self._watchdog.feed(said.value),
             control.STARVED: lambda _: self._starved(),
-            control.CLOCK: self._clock_set,
-            control.SCRATCH: self._scratch_set,
+            control.CLOCK: lambda said: self._retained.set_clock(said.stamp),
+            control.SCRATCH: lambda said: self._retained.set_scratch(said.ident, said.value),
             control.OPERATION: self._operation,
             control.CUT: self._cut_armed,
             control.CUT_DONE: self._cut,
@@ -359,17 +344,8 @@ class EmulatedBoard:
         if message.ident == control.RESET_SOFT:
             self._end("soft reset")
         else:
-            self._reason = control.REASON_FORCED
+            self._retained.reason = control.REASON_FORCED
             self._end("reset")
-
-    def _watchdog_set(self, message: Message) -> None:
-        self._watchdog.feed(message.value)
-
-    def _clock_set(self, message: Message) -> None:
-        self._clock = message.stamp
-
-    def _scratch_set(self, message: Message) -> None:
-        self._scratch[message.ident] = message.value
 
     def _operation(self, message: Message) -> None:
         self.operations += 1
@@ -391,7 +367,7 @@ class EmulatedBoard:
 
     def _output(self, message: Message) -> None:
         if message.kind == control.LEVEL:
-            self._levels[message.ident] = message.value
+            self._retained.set_level(message.ident, message.value)
         event = output(message, self._pin_names.get(message.ident, f"gpio{message.ident}"))
         if self._on_output:
             self._on_output(event)
@@ -400,7 +376,7 @@ class EmulatedBoard:
 
     def _starved(self) -> None:
         self._log.info("watchdog")
-        self._reason = control.REASON_TIMER
+        self._retained.reason = control.REASON_TIMER
         self._end("watchdog")
 
     def _last_messages(self) -> None:

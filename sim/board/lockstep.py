@@ -163,11 +163,6 @@ class Lockstep:
             self._find_bound()
             self._schedule(self._function, self._function)
 
-    def _deaf(self, us: int) -> None:
-        end = self._now.value + us
-        while self._now.value < end:
-            self._pass(end)
-
     # --- what the interpreter calls
 
     def reached(self) -> int:
@@ -188,12 +183,14 @@ class Lockstep:
         return 0
 
     def delay_ms(self, ms: int) -> None:
-        """Sleep, whatever happens."""
-        self._deaf(ms * 1000)
+        """Sleep, whatever happens; so the flash takes its time."""
+        end = self._now.value + ms * 1000
+        while self._now.value < end:
+            self._pass(end)
 
     def usleep(self, us: int) -> int:
-        """Sleep, whatever happens."""
-        self._deaf(us)
+        """As usleep(3) that a signal may end early: something may have happened."""
+        self._pass(self._now.value + us)
         return 0
 
     def poll(self, entries: int, count: int, timeout: int) -> int:

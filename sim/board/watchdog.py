@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from sim.board.turns import Turns
+
 
 class Watchdog:
     """Calls `starved` when it was not fed in time; before that, `catch_up` takes in late feeds.
 
-    In virtual time it only knows whether it runs: there `turns` finds out when it bites.
+    In virtual time it only knows whether it runs: who hands out the turns knows when it bites.
     """
 
     def __init__(
-        self, starved: Callable[[], None], catch_up: Callable[[], None], virtual: bool
+        self, starved: Callable[[], None], catch_up: Callable[[], None], turns: Turns | None
     ) -> None:
         self.timeout_us = 0
         self._starved, self._catch_up = starved, catch_up
-        self._virtual = virtual
+        self._turns = turns
         self._loop = asyncio.get_running_loop()
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -25,7 +27,9 @@ class Watchdog:
     def feed(self, timeout_us: int) -> None:
         """Start or feed it, 0 stops it."""
         self.timeout_us = timeout_us
-        if self._virtual:
+        if self._turns:
+            if not timeout_us:
+                self._turns.stop_watchdog()
             return
         self._deadline = self._loop.time() + timeout_us / 1e6
         if not timeout_us and self._timer:

@@ -79,8 +79,8 @@ def ticks_diff(later, earlier):
 
 def sleep_us(us):
     end = utime.ticks_us() + us
-    bus.pump()
     while True:
+        bus.pump()
         left = end - utime.ticks_us()
         if left <= 0:
             return

@@ -1,0 +1,110 @@
+"""A dispenser in virtual time: the real firmware on an emulated board, set up without a host."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from protocol import schema, wire
+from protocol.schema import RecordType
+from sim.clock import VirtualClock
+from tests.sim.board.bench import Bench
+from tools import compile as compiler
+
+HEADER = 12  # bytes of a journal's file before its first record
+SECRET = "5c" * 32
+SETUP = """
+import sys
+sys.path.insert(0, "/slots/a")
+from dispenser import pins, provision
+from dispenser.drivers import chip
+from dispenser.drivers.rtc import Ds3231
+Ds3231(chip.bus(), pins.DS3231).set({seconds})
+print("epoch", provision.run("0011223344556677", 7, 0, 1, "{secret}"))
+"""
+
+Scenario = Callable[[Bench, VirtualClock], Awaitable[None]]
+
+
+async def set_up(bench: Bench, clock: VirtualClock, scratch: Path) -> None:
+    """Install and provision the firmware on a board that is off; leaves it running its app."""
+    app = {
+        file.path: file.content
+        for file in compiler.firmware(compiler.FIRMWARE, scratch)
+    }
+    final = app.pop("/main.py")
+    seconds = clock.now_ns // 10**9 - schema.TIME_BASE
+    put(bench, {**app, "/main.py": SETUP.format(seconds=seconds, secret=SECRET).encode()})
+    await bench.board.power_on()
+    await clock.run_until(lambda: b"epoch " in bench.console and b">>> " in bench.console)
+    await bench.board.power_cut()
+    put(bench, {"/main.py": final})
+    await bench.board.power_on()
+
+
+def put(bench: Bench, files: dict[str, bytes]) -> None:
+    """Write files onto the flash of a board that is off."""
+    fs = bench.filesystem()
+    if set(fs.context.buffer) == {0xFF}:
+        fs.format()
+    fs.mount()
+    for path, content in files.items():
+        fs.makedirs(str(Path(path).parent), exist_ok=True)
+        with fs.open(path, "wb") as file:
+            file.write(content)
+    (bench.folder / "flash.img").write_bytes(fs.context.buffer)
+
+
+def journal(bench: Bench) -> list[schema.Record]:
+    """All records on the flash image, in order of seq."""
+    fs = bench.filesystem()
+    fs.mount()
+    found = {}
+    for folder, _, names in fs.walk("/journal"):
+        for name in names:
+            with fs.open(f"{folder}/{name}", "rb") as file:
+                data = bytes(file.read())
+            for raw in wire.split_records(data[HEADER:]):
+                found[wire.seq_of(raw)] = wire.parse(schema.Record, raw)
+    assert sorted(found) == list(range(len(found)))
+    return [found[seq] for seq in sorted(found)]
+
+
+class Month:
+    """Episodes of a patient, a day at a time: what is done when, from a seed."""
+
+    def __init__(self, bench: Bench, clock: VirtualClock, seed: int) -> None:
+        self.truth: list[tuple[int, RecordType]] = []  # ns since 1970, what it must become
+        self._bench, self._clock = bench, clock
+        self._rng = random.Random(seed)
+
+    def plan(self, days: int, episodes: int) -> None:
+        """Set the timers for so many days of so many episodes."""
+        slot = 86_400_000_000 // episodes  # us; one ends before the next begins
+        for number in range(days * episodes):
+            start = number * slot + self._rng.randrange(slot - 60_000_000)
+            self._episode(self._clock.now_ns + start * 1000)
+
+    def _episode(self, at: int) -> None:
+        if self._rng.random() < 0.5:
+            name = f"button{self._rng.randrange(5)}"
+            self._edge(at, name, True, RecordType.response)
+            self._edge(at + self._ms(100, 400), name, False, None)
+            return
+        self._edge(at, "lid", True, RecordType.lid_opened)
+        beam = f"beam{self._rng.randrange(1, 5)}"
+        self._edge(at + self._ms(500, 2000), beam, True, RecordType.dose)
+        self._edge(at + self._ms(2500, 4000), beam, False, RecordType.dose_end)
+        self._edge(at + self._ms(5000, 9000), "lid", False, RecordType.lid_closed)
+
+    def _ms(self, low: int, high: int) -> int:
+        return self._rng.randrange(low * 1000, high * 1000) * 1000
+
+    def _edge(self, at: int, name: str, active: bool, kind: RecordType | None) -> None:
+        def touch() -> None:
+            t = self._bench.board.set_input(name, active)
+            if kind:
+                self.truth.append((t, kind))
+
+        self._clock.call_at(at, touch)
