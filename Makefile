@@ -36,6 +36,7 @@ check: setup  ## format, lint, types, generated files current
 	@$(BIN)/python -m protocol.docs --check
 	@$(BIN)/python -m protocol.asyncapi --check
 	@$(BIN)/python -m protocol.kaitai --check
+	@$(BIN)/python -m gateway.reference --check
 	@$(BIN)/python -m hardware.pinmap --check
 	@echo "check: all good"
 
@@ -49,6 +50,7 @@ generate: setup  ## make the generated files anew
 	@$(BIN)/python -m protocol.docs
 	@$(BIN)/python -m protocol.asyncapi
 	@$(BIN)/python -m protocol.kaitai
+	@$(BIN)/python -m gateway.reference
 	@$(BIN)/python -m hardware.pinmap
 
 lock:  ## resolve requirements.lock anew from pyproject.toml (needs uv)

@@ -61,7 +61,7 @@ def _type(field: dict[str, Any]) -> str:
 
 def _meaning(field: dict[str, Any]) -> str:
     kinds = [field, *field.get("anyOf", ())]
-    return next(kind["description"] for kind in kinds if "description" in kind)
+    return str(next(kind["description"] for kind in kinds if "description" in kind))
 
 
 def main(arguments: Iterable[str]) -> int:
