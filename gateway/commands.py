@@ -143,11 +143,13 @@ class Commands:
             _log.warning("dispenser=%s unknown, or has too many commands waiting", dispenser)
             return
         self._counters.add("commands")
-        await self._give(dispenser)
+        self._hand_on(dispenser, [order])
 
     async def _give(self, dispenser: str) -> None:
         await self._expire()
-        orders = await self._mailbox.waiting(dispenser)
+        self._hand_on(dispenser, await self._mailbox.waiting(dispenser))
+
+    def _hand_on(self, dispenser: str, orders: list[Order]) -> None:
         for device in self._devices:
             if orders and device.dispenser == dispenser:
                 device.order(orders)

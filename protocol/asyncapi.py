@@ -13,30 +13,47 @@ _PARAMETERS = {
     "gateway": {"description": "Common name of the gateway's certificate, [a-z0-9-]{1,32}"},
     "dispenser": {"description": "Dispenser id, 16 lowercase hex digits"},
 }
-# channel, direction seen from the gateway, QoS, retained, what it is
+# name, direction seen from the gateway, QoS, retained, what it is
 _CHANNELS = [
     ("hello", "up", 1, False, "HELLO body as received: the question for a watermark"),
     ("events", "up", 1, False, "EVENTS body: contiguous records of one epoch, verbatim"),
     ("watermark", "dn", 0, False, "WATERMARK body: what the backend has stored for good"),
     ("config", "dn", 1, False, "CONFIG_PUT body: a signed command"),
     ("release", "dn", 1, False, "RELEASE_BEGIN body: a signed command"),
+    ("config-answer", "up", 1, False, "CONFIG body: the dispenser's answer to `config`"),
+    ("release-answer", "up", 1, False, "RELEASE_PROGRESS body: its answer to `release`"),
+    ("error-answer", "up", 1, False, "ERROR body: it refused the command"),
 ]
+_COMMANDS = ("config", "release")
+_ANSWER = "-answer"
+_CORRELATION = {
+    "description": "MQTT Correlation Data of an answer: counter of the command, u32 big endian",
+    "location": "$message.header#/correlationData",
+}
 
 
-def _payload(text: str) -> dict[str, Any]:
-    return {
+def _message(name: str, text: str) -> dict[str, Any]:
+    message: dict[str, Any] = {
         "contentType": "application/octet-stream",
         "summary": text,
         "payload": {"type": "string", "format": "binary", "description": "see protocol.md"},
     }
+    if name.endswith(_ANSWER):
+        message["correlationId"] = _CORRELATION
+    if name in _COMMANDS:
+        message["description"] = (
+            "The gateway keeps it until the dispenser is in session, for as long as the Message "
+            "Expiry Interval says, 7 days without one. PUBACK: it is in the gateway's spool."
+        )
+    return message
 
 
 def _channel(kind: str, direction: str, text: str) -> dict[str, Any]:
     build = topics.up if direction == "up" else topics.down
     return {
-        "address": build("{gateway}", "{dispenser}", kind),
+        "address": build("{gateway}", "{dispenser}", kind.removesuffix(_ANSWER)),
         "parameters": _PARAMETERS,
-        "messages": {kind: _payload(text)},
+        "messages": {kind: _message(kind, text)},
     }
 
 
@@ -54,7 +71,13 @@ def document() -> dict[str, Any]:
     state = {
         "contentType": "application/json",
         "summary": "Whether the gateway is online; also its last will",
-        "payload": {"type": "object", "properties": {"online": {"type": "boolean"}}},
+        "payload": {
+            "type": "object",
+            "properties": {
+                "online": {"type": "boolean"},
+                "sleeping_until": {"type": "integer", "description": "unix time, s"},
+            },
+        },
     }
     channels: dict[str, Any] = {
         kind: _channel(kind, direction, text) for kind, direction, _, _, text in _CHANNELS

@@ -13,6 +13,7 @@ from pathlib import Path
 from protocol.framing import Deframer, Frame, encode
 
 HELLO, READ, EVENTS, ACK, WATERMARK, TIME, ERROR = 1, 2, 3, 4, 5, 6, 15
+CONFIG_PUT, CONFIG_GET, RELEASE_BEGIN = 7, 8, 11
 _EVENTS_HEAD = 13
 
 
@@ -37,6 +38,8 @@ class ScriptedDispenser:
         self.acked: list[int] = []
         self.times: list[bytes] = []
         self.watermarks: list[bytes] = []
+        self.on_command: Callable[[Frame], Frame | None] = lambda frame: None
+        self.commands: list[tuple[int, bytes]] = []
         self.on_ack: Callable[[int, int], None] = lambda epoch, following: None
         self._loop = asyncio.get_running_loop()
         self._started = time.monotonic()
@@ -125,6 +128,11 @@ class ScriptedDispenser:
             self.acked.append(following)
             self._out = [entry for entry in self._out if entry[0] >= following]
             self._pump()
+        elif frame.type in (CONFIG_PUT, RELEASE_BEGIN):
+            self.commands.append((frame.type, frame.body))
+            answer = self.on_command(frame)
+            if answer is not None:
+                self.write(encode(answer))
         elif frame.type == TIME:
             self.times.append(frame.body)
         elif frame.type == WATERMARK:

@@ -33,6 +33,7 @@ class ScriptedBackend:
         self.hellos: list[str] = []
         self.states: list[object] = []
         self.events: list[tuple[str, bytes]] = []
+        self.answers_to_commands: list[tuple[str, str, int, bytes]] = []
         self.store, self.rev = 7, 0
         self.answers = self.answers_events = True
         self._port = port
@@ -88,6 +89,14 @@ class ScriptedBackend:
         if self._client is not None:
             self._client.publish(topic, payload, qos=0)
 
+    def command(self, gateway: str, dispenser: str, kind: str, body: bytes, expiry: int) -> None:
+        """Publish a command with QoS 1; returns when the broker has taken it."""
+        assert self._client is not None
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.MessageExpiryInterval = expiry
+        topic = f"rtm/v1/{gateway}/dn/{dispenser}/{kind}"
+        self._client.publish(topic, body, qos=1, properties=properties).wait_for_publish(5)
+
     def _ranges(self, key: Key, following: int) -> list[tuple[int, int]]:
         ranges: list[tuple[int, int]] = []
         for seq in sorted(seq for seq in self.stored[key] if seq > following):
@@ -111,6 +120,9 @@ class ScriptedBackend:
             (epoch,) = struct.unpack_from(">I", payload, 23)
             if self.answers:
                 self.send_watermark(gateway, (dispenser, epoch))
+        elif kind in (["config"], ["release"], ["error"]):
+            counter = int.from_bytes(message.properties.CorrelationData, "big")
+            self.answers_to_commands.append((dispenser, kind[0], counter, payload))
         elif kind == ["events"]:
             self.events.append((dispenser, payload))
             self._store(gateway, dispenser, payload)
