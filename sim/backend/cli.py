@@ -1,41 +1,90 @@
-"""`dosewire backend run --config FILE`: the reference backend as a process of its own."""
+"""`dosewire backend ...`: the reference backend as a process of its own, and care of its store."""
 
 import argparse
+import contextlib
+import fcntl
 import logging
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from sqlalchemy.exc import DatabaseError
 
 from sim.backend.config import Config, ConfigError, load
 from sim.backend.connection import Connection
 from sim.backend.ingest import Ingest
 from sim.backend.registry import RegistryError, RegistryFile
-from sim.backend.store import StoreError, now_us, open_store
+from sim.backend.store import StoreError, StoreGoneError, now_us, open_store, renew
 from sim.backend.subscriber import Stop, StopError, Subscriber, persist
 from sim.backend.watermark import Pacer
 
 _PER_MINUTE = 30
+_COMMANDS = {
+    "run": "take records off MQTT, verify, store and confirm them",
+    "renew": "give the store a new id: needed after it was restored from a copy, before it runs,"
+    " or gateways never send again what the copy lacks",
+}
 _LOG = logging.getLogger("dosewire.backend")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; 0: ended as asked, 2: wrong or missing configuration, said in one line."""
-    parser = argparse.ArgumentParser("dosewire backend", description="the reference RTM backend")
-    commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="take records off MQTT, verify, store and confirm them")
-    run.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
+    """Run a command; returns 0: done, 1: the store is gone, 2: wrong or missing configuration.
+
+    What is not 0 is said in one line.
+    """
     try:
-        arguments = parser.parse_args(argv)
+        arguments = _parser().parse_args(argv)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 2
+    command = {"run": _run, "renew": _renew}[arguments.command]
     try:
-        return _run(load(arguments.config))
+        config = load(arguments.config)
+        with _alone(config.backend.store):
+            return command(config)
     except (ConfigError, RegistryError, StoreError) as error:
         print(f"dosewire backend: {error}", file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, StoreGoneError) else 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("dosewire backend", description="the reference RTM backend")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, told in _COMMANDS.items():
+        command = commands.add_parser(name, help=told, description=told)
+        command.add_argument(
+            "--config", type=Path, required=True, metavar="FILE", help="TOML file"
+        )
+    return parser
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep the store for one process: two under one certificate drive each other off the broker.
+
+    Raises StoreError if another one has it.
+    """
+    try:
+        lock = path.with_name(path.name + ".lock").open("a")
+    except OSError as error:
+        raise StoreError(f"store {path}: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(f"store {path}: a running backend has it; stop that first") from None
+        yield
+
+
+def _renew(config: Config) -> int:
+    try:
+        old, new = renew(config.backend.store)
+    except DatabaseError as error:
+        raise StoreError(f"store {config.backend.store}: {error.orig}") from error
+    print(f"store {old:08x} is now {new:08x}: gateways send again what it lacks")
+    return 0
 
 
 def _run(config: Config) -> int:

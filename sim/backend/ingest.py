@@ -167,8 +167,16 @@ class Ingest:
         return self._store.writing(place.dispenser, epoch, place.gateway, registered=registered)
 
     def _second_reading(self, redelivered: bool) -> Callable[[RefusedRecord], bool]:
-        latest = self._clock() - round(self._grace * 1e6)
-        return lambda row: not redelivered and row.named_at is not None and row.named_at <= latest
+        now = self._clock()
+        grace = round(self._grace * 1e6)
+
+        def read_again(row: RefusedRecord) -> bool:
+            if redelivered or row.named_at is None:
+                return False
+            # named later than now: the clock was set back, by how much nobody knows
+            return not 0 <= now - row.named_at < grace
+
+        return read_again
 
 
 def _name(place: topics.Topic, epoch: int) -> str:

@@ -57,6 +57,10 @@ class StoreError(RuntimeError):
     """The file cannot be this store; one line, says file and why."""
 
 
+class StoreGoneError(StoreError):
+    """The file was deleted or replaced under a running store: nothing more can be confirmed."""
+
+
 def now_us() -> int:
     """Return the unix time in µs."""
     return time.time_ns() // 1000
@@ -82,8 +86,10 @@ class Store:
     transaction or `settle` corrects it. A kill between them leaves it early by that flush.
     """
 
-    def __init__(self, engine: Engine, clock: Callable[[], int]) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], int], path: Path) -> None:
         self._engine = engine
+        self._path = path
+        self._file = _file(path)
         self._writing = engine.execution_options(writing=True)
         self._clock = clock
         self._counts: Counter[str] = Counter()
@@ -100,7 +106,8 @@ class Store:
     ) -> Iterator[Writer]:
         """Open one transaction; COMMIT at the end of the block, nothing of it if that raises.
 
-        Raises sqlalchemy.exc.OperationalError if the database is locked, full or unreadable.
+        Raises sqlalchemy.exc.OperationalError if the database is locked, full or unreadable,
+        StoreGoneError if its file is not there any more.
         """
         with self._transaction() as db:
             writer = Writer(db, self._clock, (dispenser, epoch, gateway), registered=registered)
@@ -136,7 +143,7 @@ class Store:
         """Settle if possible, then close."""
         try:
             self.settle()
-        except DatabaseError:
+        except (DatabaseError, StoreGoneError):
             # locked or full: counters and the last flush moments are lost, records are not
             pass
         finally:
@@ -153,12 +160,24 @@ class Store:
             for row in named:
                 _name(db, *row)
             yield db
+            self._check_there()
         self._counts -= counts
         del self._flushed[: len(flushed)]
         del self._named[: len(named)]
 
+    def _check_there(self) -> None:
+        if _file(self._path) != self._file:
+            raise StoreGoneError(
+                f"store {self._path}: deleted or replaced while in use, stopped; start again, "
+                "after `dosewire backend renew` if a copy was put in its place"
+            )
+
     def watermark(self, dispenser: str, epoch: int) -> Watermark:
-        """Return the WATERMARK of a stream; of one never heard of: next 0, rev 0."""
+        """Return the WATERMARK of a stream; of one never heard of: next 0, rev 0.
+
+        Raises StoreGoneError if the file is not there any more.
+        """
+        self._check_there()
         with self._engine.connect() as db:
             return watermark.read(db, self.id, dispenser, epoch)
 
@@ -245,7 +264,7 @@ def open_store(path: Path, *, readonly: bool = False, clock: Callable[[], int] =
         if not readonly:
             _create(engine)
         _check(engine, path)
-        return Store(engine, clock)
+        return Store(engine, clock, path)
     except DatabaseError as error:
         engine.dispose()
         if is_busy(error):
@@ -254,6 +273,32 @@ def open_store(path: Path, *, readonly: bool = False, clock: Callable[[], int] =
     except BaseException:
         engine.dispose()
         raise
+
+
+def renew(path: Path) -> tuple[int, int]:
+    """Give a store that was restored from a copy a new id; returns the old and the new one.
+
+    Without it gateways would take the copy's WATERMARKs for old ones, and never send again what
+    it lacks. Raises StoreError if there is no such store, OperationalError if it is locked.
+    """
+    if not path.is_file():
+        raise StoreError(f"store {path}: no such file")
+    store = open_store(path)
+    try:
+        with store._transaction() as db:
+            new = 1 + (store.id + secrets.randbelow(_LARGEST_ID - 1)) % _LARGEST_ID
+            db.execute(update(meta).where(meta.c.name == "store").values(value=new))
+    finally:
+        store.close()
+    return store.id, new
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _create(engine: Engine) -> None:

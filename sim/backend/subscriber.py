@@ -15,7 +15,7 @@ from protocol.schema import Watermark
 from protocol.wire import build
 from sim.backend.connection import Delivery
 from sim.backend.ingest import Ingest, Outcome
-from sim.backend.store import Store, is_busy, is_trouble
+from sim.backend.store import Store, StoreError, is_busy, is_trouble
 from sim.backend.watermark import Address, Pacer
 
 _RETRY_MIN = 0.05
@@ -96,7 +96,10 @@ class Subscriber:
         self._unsent = False
 
     def run(self) -> None:
-        """Take deliveries until asked to end; ends within 2 s even if broker or store hang."""
+        """Take deliveries until asked to end; ends within 2 s even if broker or store hang.
+
+        Raises StoreGoneError if the store's file was taken away: nothing is confirmed then.
+        """
         self._connection.start()
         try:
             while not self._stop.requested:
@@ -131,7 +134,7 @@ class Subscriber:
     def _take(self, delivery: Delivery) -> None:
         try:
             outcome = persist(self._stop, lambda: self._ingested(delivery), self._store_failed)
-        except StopError:
+        except (StopError, StoreError):
             raise
         except Exception:
             # a defect of ours: confirmed, since unconfirmed it would block all that follows

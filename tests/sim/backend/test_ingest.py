@@ -156,6 +156,11 @@ def test_a_copy_within_the_grace_is_no_second_reading(backend, dispenser):
     assert outcome.within == backend.grace
 
 
+def test_a_clock_set_back_does_not_hold_up_the_watermark(backend, dispenser):
+    record = dispenser.run(1)[0]
+    assert read_twice(backend, dispenser, record, seconds=-86_400).given_up == 1
+
+
 def test_a_redelivery_is_no_second_reading(backend, dispenser):
     record = dispenser.run(1)[0]
     assert read_twice(backend, dispenser, record, redelivered=True).given_up == 0

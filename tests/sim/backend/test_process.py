@@ -41,6 +41,9 @@ class Process:
         os.kill(self._process.pid, number)
         return self._process.wait(WITHIN)
 
+    def wait(self):
+        return self._process.wait(WITHIN)
+
     def close(self):
         if self._process is not None and self._process.poll() is None:
             self.end(signal.SIGKILL)
@@ -223,6 +226,59 @@ def test_a_locked_store_delays_and_loses_nothing(world, dispenser):
     other.execute("ROLLBACK")
     other.close()
     world.watermark(lambda mark: mark.next == 4)
+
+
+def test_a_store_deleted_while_in_use_confirms_nothing_more_and_ends(world, dispenser):
+    world.publish(events(dispenser.epoch, [dispenser.made[0]]))
+    world.watermark(lambda mark: mark.next == 1)
+    for path in world.folder.glob("store.db*"):
+        path.unlink()
+    world.publish(events(dispenser.epoch, dispenser.run(3)))
+    assert world.process.wait() == 1
+    said = world.process.log.read_text()
+    assert "deleted or replaced while in use" in said.splitlines()[-1]
+    assert "Traceback" not in said
+    assert world.gateway.got.empty()
+
+
+def test_a_copy_put_back_is_filled_again_once_it_is_renewed(world, dispenser, capsys):
+    path = world.folder / "store.db"
+    world.publish(events(dispenser.epoch, [dispenser.made[0], *dispenser.run(3)]))
+    world.watermark(lambda mark: mark.next == 4)
+    world.process.end(signal.SIGTERM)
+    copy = path.read_bytes()
+    world.process.start()
+    world.await_backend()
+    later = dispenser.run(4)
+    world.publish(events(dispenser.epoch, later))
+    before = world.watermark(lambda mark: mark.next == 8)
+    world.process.end(signal.SIGTERM)
+    path.write_bytes(copy)
+    assert main(["renew", "--config", str(world.folder / "backend.toml")]) == 0
+    assert f"store {before.store:08x} is now " in capsys.readouterr().out
+    world.process.start()
+    world.await_backend()
+    after = world.watermark(lambda mark: mark.store != before.store)
+    assert after.next == 4
+    world.publish(events(dispenser.epoch, later))
+    assert world.watermark(lambda mark: mark.next == 8).store == after.store
+
+
+@pytest.mark.parametrize("command", ["run", "renew"])
+def test_a_store_in_use_is_left_alone(world, capsys, command):
+    assert main([command, "--config", str(world.folder / "backend.toml")]) == 2
+    said = capsys.readouterr().err
+    assert "a running backend has it" in said
+    assert said.count("\n") == 1
+
+
+def test_a_store_that_is_not_there_is_not_renewed(tmp_path, capsys):
+    make_pki(tmp_path / "pki", [])
+    registry.save(tmp_path / "registry.json", Registry())
+    (tmp_path / "backend.toml").write_text(CONFIG.format(port=1))
+    assert main(["renew", "--config", str(tmp_path / "backend.toml")]) == 2
+    assert "no such file" in capsys.readouterr().err
+    assert not (tmp_path / "store.db").exists()
 
 
 def test_a_response_goes_round_trip_quickly(world, dispenser):
