@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.firmware import rig
 from tests.support import micropython
 
 DEVICE = Path(__file__).parent / "device"
@@ -47,3 +48,18 @@ class Interpreter:
 @pytest.fixture(scope="module", params=["cpython", "micropython"])
 def interpreter(request: pytest.FixtureRequest) -> Interpreter:
     return Interpreter(request.param)
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a board with the firmware installed, not provisioned."""
+    folder = tmp_path_factory.mktemp("board")
+    rig.make_image(tmp_path_factory.mktemp("build"), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def provisioned(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = rig.copy(image, tmp_path_factory.mktemp("provisioned"))
+    rig.make_provisioned(folder)
+    return folder
