@@ -7,7 +7,7 @@ BENCH ?=
 CHECK ?=
 REPORT ?= report.json
 
-.PHONY: help setup demo test quick check format generate lock bench soak clean
+.PHONY: help setup demo test quick check format generate lock bench soak sbom clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -52,6 +52,10 @@ generate: setup  ## make the generated files anew
 	@$(BIN)/python -m protocol.kaitai
 	@$(BIN)/python -m gateway.reference
 	@$(BIN)/python -m hardware.pinmap
+
+sbom: setup  ## bills of materials (CycloneDX): dist/sbom-gateway.json, dist/sbom-sim.json
+	@$(BIN)/python -m tools.sbom dist/sbom-gateway.json gateway metrics
+	@$(BIN)/python -m tools.sbom dist/sbom-sim.json sim
 
 lock:  ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \

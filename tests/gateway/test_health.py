@@ -142,7 +142,8 @@ def test_one_loop_that_stands_still_starves_the_watchdog(
     tmp_path: Path, pki: Pki, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr("gateway.uplink._BEAT_EVERY", 0.1)
-    monkeypatch.setattr("gateway.uplink._CONNACK_WITHIN", 2.0)
+    monkeypatch.setattr("gateway.uplink._CONNACK_WITHIN", 0.5)
+    monkeypatch.setattr("gateway.session.PING_EVERY", 0.2)
     monkeypatch.setattr("gateway.daemon._PULSE_EVERY", 0.1)
     monkeypatch.setattr("gateway.publisher._LONGEST_IDLE", 0.1)
     monkeypatch.setattr("gateway.commands._LOOK_EVERY", 0.1)
