@@ -1,0 +1,209 @@
+"""Monitored days and supply periods: what a claim may rest on, and what it may not.
+
+Nothing here chooses a code. Manual additions, heartbeats and lids alone never make a day.
+"""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+
+from protocol.schema import Mode, RecordType, Refill, RefillAction
+from sim.backend.evidence.dates import civil_date
+from sim.backend.evidence.events import Event, Key
+from sim.backend.evidence.programme import Kind, Programme, Whose
+
+PERIOD_DAYS = 30
+_PATIENT = (RecordType.dose, RecordType.response)
+_LID = (RecordType.lid_opened, RecordType.lid_closed)
+
+
+class Reason(StrEnum):
+    """Why a dose access or response makes no monitored day."""
+
+    DISPUTED = "its time is disputed"
+    NO_TIME = "its time is not known"
+    WIDTH = "how uncertain its time is, is not known"
+    MIDNIGHT = "its time is uncertain over midnight"
+    REFILL = "the dispenser was in refill mode"
+    TECHNICIAN = "the dispenser was in technician mode"
+    BENCH = "the dispenser was in bench mode"
+    CONFIRMED_REFILL = "a person confirmed that this opening was a refill"
+    UNREADABLE = "its data cannot be read"
+    ORDER = "outside the order"
+    ACTIVATION = "before activation"
+
+
+class Tier(StrEnum):
+    """Days of a supply period, never a code."""
+
+    NONE = "no candidate"
+    SHORT = "candidate: 2 to 15 days"
+    LONG = "candidate: 16 to 30 days"
+
+
+@dataclasses.dataclass(frozen=True)
+class Days:
+    """Civil dates of an episode. The three counts are never added up; only `monitored` counts.
+
+    `lid_only`, `alive`: dates with no more than a lid, or than any other record. `received`: on
+    which records of monitored days were stored. `not_counted`: of what concerned the episode or
+    could have (time not known well enough, dispenser assigned to it).
+    """
+
+    monitored: dict[dt.date, list[Key]]
+    lid_only: list[dt.date]
+    alive: list[dt.date]
+    received: list[dt.date]
+    not_counted: list[tuple[Key, Reason]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Period:
+    """Thirty dates in a row; each date of an episode is in exactly one."""
+
+    number: int
+    start: dt.date
+    monitored: int
+    complete: bool
+
+    @property
+    def end(self) -> dt.date:
+        """Last date."""
+        return self.start + dt.timedelta(days=PERIOD_DAYS - 1)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a person may look at; `because` says why not, where not."""
+
+    tier: Tier
+    because: str
+
+
+def days(programme: Programme, episode: str, found: Sequence[Event]) -> Days:
+    """Return the days of an episode. Raises KeyError for an unknown one."""
+    zone = programme.zone(episode)
+    refills = confirmed_refills(programme, found)
+    monitored: dict[dt.date, list[Key]] = {}
+    lids: set[dt.date] = set()
+    alive: set[dt.date] = set()
+    received: set[dt.date] = set()
+    left: list[tuple[Key, Reason]] = []
+    for event, whose in concerned(programme, episode, found):
+        date = event.date(zone)
+        reason = why_not(event, whose, date, refills)
+        if event.kind in _PATIENT and reason is not None:
+            left.append((event.key, reason))
+        if date is None or whose is Whose.NO_TIME:
+            continue
+        alive.add(date)
+        if event.kind in _LID and event.mode == Mode.patient:
+            lids.add(date)
+        if event.kind in _PATIENT and reason is None:
+            monitored.setdefault(date, []).append(event.key)
+            received.add(civil_date(event.received, zone))
+    return Days(
+        {date: sorted(monitored[date]) for date in sorted(monitored)},
+        sorted(lids - set(monitored)),
+        sorted(alive - lids - set(monitored)),
+        sorted(received),
+        sorted(left),
+    )
+
+
+def concerned(
+    programme: Programme, episode: str, found: Iterable[Event]
+) -> Iterator[tuple[Event, Whose]]:
+    """Give the events of an episode that are not sealed.
+
+    With them those without a known time, if their dispenser was never anybody else's.
+    """
+    named = programme.only(Kind.ASSIGNMENT)
+    for event in found:
+        owner = programme.owner(event)
+        holders = {entry.episode for entry in named if entry.value == event.key.dispenser}
+        alone = owner.whose is Whose.NO_TIME and holders == {episode}
+        if owner.episode == episode or alone:
+            yield event, owner.whose
+
+
+def why_not(event: Event, whose: Whose, date: dt.date | None, refills: set[Key]) -> Reason | None:
+    """Say why an event of an episode counts for no date, None if it does."""
+    if event.dispute.value:
+        return Reason.DISPUTED
+    if event.sure is None:
+        return Reason.NO_TIME if event.at is None else Reason.WIDTH
+    if whose is not Whose.COUNTED:
+        return Reason[whose.name]
+    if event.mode != Mode.patient:
+        return Reason[event.mode.name.upper()]
+    if event.data is None:
+        return Reason.UNREADABLE
+    if date is None:
+        return Reason.MIDNIGHT
+    return Reason.CONFIRMED_REFILL if event.key in refills else None
+
+
+def confirmed_refills(programme: Programme, found: Sequence[Event]) -> set[Key]:
+    """Return all keys of openings that hold a possible refill which a person confirmed."""
+    named = {entry.value for entry in programme.only(Kind.REFILL)}
+    inside: set[Key] = set()
+    opening: list[Event] = []
+    for event in sorted(found, key=lambda event: event.key):
+        if event.kind == RecordType.lid_opened or (opening and _elsewhere(opening[-1], event)):
+            opening = []
+        opening.append(event)
+        if _is_possible(event) and refill_name(event.key) in named:
+            inside |= {other.key for other in opening}
+        elif inside and opening[0].key in inside:
+            inside.add(event.key)
+        if event.kind == RecordType.lid_closed:
+            opening = []
+    return inside
+
+
+def _elsewhere(one: Event, other: Event) -> bool:
+    return (one.key[:2], one.boot) != (other.key[:2], other.boot)
+
+
+def _is_possible(event: Event) -> bool:
+    return isinstance(event.data, Refill) and event.data.action == RefillAction.possible
+
+
+def refill_name(key: Key) -> str:
+    """Return the value of the entry that confirms a possible refill."""
+    return f"{key.dispenser} {key.epoch} {key.seq}"
+
+
+def periods(monitored: Iterable[dt.date], as_of: dt.date) -> list[Period]:
+    """Return the supply periods from the first monitored day up to a date, none without one.
+
+    Consecutive, not overlapping, and never begun anew: a period without days is a period.
+    """
+    dates = sorted(date for date in monitored if date <= as_of)
+    if not dates:
+        return []
+    count = (as_of - dates[0]).days // PERIOD_DAYS + 1
+    starts = [dates[0] + dt.timedelta(days=PERIOD_DAYS * n) for n in range(count)]
+    return [_period(n + 1, start, dates, as_of) for n, start in enumerate(starts)]
+
+
+def _period(number: int, start: dt.date, dates: Sequence[dt.date], as_of: dt.date) -> Period:
+    end = start + dt.timedelta(days=PERIOD_DAYS - 1)
+    return Period(number, start, sum(start <= date <= end for date in dates), end < as_of)
+
+
+def candidate(programme: Programme, episode: str, period: Period) -> Candidate:
+    """Return the tier that a person may look at.
+
+    Only where people entered a clinical system and confirmed the device's status.
+    """
+    missing = [
+        kind.value for kind in (Kind.SYSTEM, Kind.DEVICE) if not programme.only(kind, episode)
+    ]
+    if missing:
+        return Candidate(Tier.NONE, f"nobody entered {' and '.join(missing)}")
+    if period.monitored < 2:
+        return Candidate(Tier.NONE, f"{period.monitored} monitored days: fewer than 2")
+    return Candidate(Tier.SHORT if period.monitored < 16 else Tier.LONG, "")
