@@ -5,6 +5,7 @@ read `<n>,<stat>[,[<lac>],[<ci>],[<AcT>]…]`, unsolicited `<stat>[,…]`. Old m
 unsolicited lines or <rac> before <ci>.
 """
 
+from collections.abc import Container
 from typing import Literal
 
 import msgspec
@@ -60,7 +61,7 @@ class Reg(msgspec.Struct, frozen=True, tag_field="type", tag="reg"):
 def is_read(text: str) -> bool:
     """Whether a registration line can be the answer to a read command, by its form."""
     line = parse(text)
-    return len(line) > 1 and _is_state(line, 1)
+    return len(line) > 1 and _is_state(line, 1, range(100))
 
 
 def registration(text: str, asked: bool) -> Reg | None:
@@ -81,16 +82,16 @@ def registration(text: str, asked: bool) -> Reg | None:
     return _located(Reg(domain, "read" if asked else "urc", n, stat, STATES.get(stat)), rest)
 
 
-def _is_state(line: Line, i: int) -> bool:
+def _is_state(line: Line, i: int, states: Container[int | None]) -> bool:
     field = line[i]
-    if field.quoted or number(field, 0, max(STATES)) not in STATES:
+    if field.quoted or number(field) not in states:
         return False
     # an area code has four digits; a state may have leading zeros, then the area is quoted
     return len(field.text) <= 2 or len(line) == i + 1 or line[i + 1].quoted
 
 
 def _urc_with_n(line: Line) -> bool:
-    if len(line) < 2 or not _is_state(line, 1):
+    if len(line) < 2 or not _is_state(line, 1, STATES):
         return False
     if len(line) == 2 or line[2].quoted:
         return True
