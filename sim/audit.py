@@ -23,7 +23,19 @@ _CLEAN = ("internal_errors", "malformed", "odd_batches")
 _STEP_MS = 200
 _HOURLY = 60
 _HOUR_NS = 3600 * 10**9
-_HOUSEKEEPING = frozenset({"epoch", "boot", "time_set", "gap", "maintenance", "suppressed"})
+_HOUSEKEEPING = frozenset(
+    {
+        "epoch",
+        "boot",
+        "time_set",
+        "gap",
+        "maintenance",
+        "suppressed",
+        "heartbeat",
+        "power",
+        "release",
+    }
+)
 
 
 def epochs(registry: Registry, dispenser: str) -> list[int]:

@@ -13,7 +13,9 @@ from sim.expected import MS, TIME_NS, Expected
 from sim.stored import Stored
 
 Pair = tuple[Expected, Stored]
-PATIENT = frozenset({"lid_opened", "lid_closed", "dose", "dose_end", "response", "state"})
+PATIENT = frozenset(
+    {"lid_opened", "lid_closed", "dose", "dose_end", "response", "state", "refill"}
+)
 """Kinds that stimuli decide; all others are housekeeping."""
 ORDER_NS = 50 * MS
 """Two stimuli of different inputs closer than the longest debounce time have no true order."""

@@ -5,10 +5,15 @@ Times are true times in Unix ns. An edge counts when its input then stays for th
 
 | stimulus                        | record                                                    |
 |---------------------------------|-----------------------------------------------------------|
-| lid opens / closes              | LID_OPENED / LID_CLOSED(duration)                         |
-| beam broken / whole, lid open   | DOSE(compartment) / DOSE_END(compartment, dwell)          |
+| lid opens / closes              | LID_OPENED / LID_CLOSED(duration, compartments reached)   |
+| beam broken, lid open           | DOSE(compartment): an access begins                       |
+| whole for 60 s, or lid closes   | DOSE_END(compartment, dwell, breaks): the access is over  |
+| broken again before that        | nothing: the same access                                  |
 | lid closes, beam broken         | DOSE_END, then LID_CLOSED                                 |
+| third compartment, or 3 min open | REFILL(possible), once an opening: nobody said it is one   |
 | button pressed / released       | RESPONSE(button), unprompted / nothing                    |
+| the same again within 2 s       | nothing, if no other was pressed between                  |
+| another within 10 s             | RESPONSE that corrects the one before                     |
 | active when a boot begins       | one STATE(mask); the end of it has UNKNOWN_DURATION       |
 """
 
@@ -16,7 +21,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from hardware import board
-from protocol.schema import UNKNOWN_DURATION
+from protocol.schema import UNKNOWN_DURATION, RefillAction, RefillCause
 from sim.ledger import INPUTS, Entry, LedgerError, Power, Stimulus, only
 
 MS = 1_000_000
@@ -26,6 +31,19 @@ BOOT_NS = 2_000 * MS
 """Longest from power to the first look at the inputs."""
 TIME_NS = 1_000 * MS
 """How far a record's time may be from the true one."""
+COLLAPSE_NS = 60_000 * MS
+"""A beam broken again so soon belongs to the same access."""
+REPEAT_NS = 2_000 * MS
+"""The same button pressed again so soon is the same response."""
+CORRECT_NS = 10_000 * MS
+"""Another button pressed so soon corrects the response."""
+SUSPECT_NS = 180_000 * MS
+"""A lid open for longer may be a refill."""
+_SUSPECT_REACHED = 3
+_SLACK_NS = 2_000 * MS
+_JITTER_NS = 300 * MS
+"""How far the dispenser's time between two presses may be from the true one."""
+_HOLD_NS = 60 * MS
 _EPSILON = 1
 _FOREVER = 1 << 63
 
@@ -70,6 +88,35 @@ class Change:
     t: int
     due: int
     active: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Opening:
+    """From where the beams were lit to the lid's closing."""
+
+    lit: int
+    closing: Change
+    from_boot: bool
+
+
+@dataclasses.dataclass(slots=True)
+class Access:
+    """One compartment reached: since when, how often, and whether its beginning was seen."""
+
+    t: int
+    breaks: int
+    known: bool
+    whole: int | None = None
+
+
+@dataclasses.dataclass(slots=True)
+class Press:
+    """A response: its first press and its latest; unclear if it may be no response of its own."""
+
+    button: int
+    first: int
+    latest: int
+    unclear: bool
 
 
 def debounce_ms(name: str = "pico") -> dict[str, int]:
@@ -131,11 +178,18 @@ def _running(powers: Iterable[Power]) -> list[tuple[int, int]]:
 def _of_boot(dispenser: str, boot: Boot, debounce: Mapping[str, int]) -> list[Expected]:
     records = _state(dispenser, boot)
     lid = _changes(boot, "lid", debounce["lid"])
-    records += _lid(dispenser, boot, lid)
-    for n in range(1, 5):
-        records += _beam(dispenser, boot, lid, n, debounce[f"beam{n}"])
-    for n in range(5):
-        records += _button(dispenser, boot, n, debounce[f"button{n}"])
+    reached = dict.fromkeys((change.due for change in lid), 0)
+    for opening in _openings(boot, lid):
+        accesses: list[tuple[int, int, int]] = []  # due, t, compartment: what was reached when
+        for n in range(1, 5):
+            found, at_boot = _beam(dispenser, boot, opening, n, debounce[f"beam{n}"])
+            records += found
+            accesses += [(r.due, r.t, n) for r in found if r.kind == "dose"]
+            accesses += [(boot.start, boot.start, n)] * at_boot
+        reached[opening.closing.due] = _mask(n for _, _, n in accesses)
+        records += _refill(dispenser, opening, sorted(accesses))
+    records += _lid(dispenser, boot, lid, reached)
+    records += _buttons(dispenser, boot, debounce)
     return sorted(_decide(records, boot), key=lambda record: record.due)
 
 
@@ -193,65 +247,149 @@ def _durations(changes: Iterable[Change], active_at_boot: bool) -> list[tuple[Ch
     return result
 
 
-def _lid(dispenser: str, boot: Boot, changes: Iterable[Change]) -> list[Expected]:
-    return [
-        Expected(dispenser, "lid_opened", (), change.t, change.due, "lid")
-        if change.active
-        else Expected(dispenser, "lid_closed", (), change.t, change.due, "lid", duration)
-        for change, duration in _durations(changes, "lid" in boot.active)
-    ]
-
-
-def _beam(
-    dispenser: str, boot: Boot, lid: Sequence[Change], n: int, debounce: int
-) -> list[Expected]:
+def _openings(boot: Boot, lid: Sequence[Change]) -> list[Opening]:
     # the emitters are supplied only while the lid counts as open
-    records: list[Expected] = []
-    name = f"beam{n}"
+    found = []
     opened = boot.start if "lid" in boot.active else None
     for change in [*lid, Change(_FOREVER, _FOREVER, False)]:
         if change.active:
             opened = change.due
         elif opened is not None:
-            records += _lit(dispenser, boot, name, n, debounce, opened, change)
+            found.append(Opening(opened, change, opened == boot.start))
             opened = None
+    return found
+
+
+def _lid(
+    dispenser: str, boot: Boot, changes: Iterable[Change], reached: Mapping[int, int]
+) -> list[Expected]:
+    return [
+        Expected(dispenser, "lid_opened", (), change.t, change.due, "lid")
+        if change.active
+        else Expected(
+            dispenser, "lid_closed", (("compartments", reached[change.due]),),
+            change.t, change.due, "lid", duration,
+        )
+        for change, duration in _durations(changes, "lid" in boot.active)
+    ]  # fmt: skip
+
+
+def _mask(compartments: Iterable[int]) -> int:
+    return sum(1 << n - 1 for n in set(compartments))
+
+
+def _refill(
+    dispenser: str, opening: Opening, accesses: Sequence[tuple[int, int, int]]
+) -> list[Expected]:
+    # suspected once an opening: by its third compartment or by its length, whichever is first
+    late = opening.lit + SUSPECT_NS
+    for at, (due, t, _) in enumerate(accesses):
+        mask = _mask(n for _, _, n in accesses[: at + 1])
+        if due < late and mask.bit_count() >= _SUSPECT_REACHED:
+            return [_possible(dispenser, mask, t, due + _EPSILON)]
+    if opening.closing.due < late + _SLACK_NS:
+        return []
+    mask = _mask(n for due, _, n in accesses if due <= late)
+    return [_possible(dispenser, mask, late, late)]
+
+
+def _possible(dispenser: str, mask: int, t: int, due: int) -> Expected:
+    fields = (
+        ("action", int(RefillAction.possible)),
+        ("cause", int(RefillCause.pattern)),
+        ("compartments", mask),
+    )
+    return Expected(dispenser, "refill", fields, t, due, "refill", within=_SLACK_NS + 3 * TIME_NS)
+
+
+def _beam(
+    dispenser: str, boot: Boot, opening: Opening, n: int, debounce: int
+) -> tuple[list[Expected], bool]:
+    """Return the records of one beam in one opening, and whether it was broken at boot."""
+    changes, broken = _breaks(boot, opening, f"beam{n}", debounce)
+    records: list[Expected] = []
+    access = Access(boot.start, 1, False) if broken else None
+    for change in changes:
+        if not change.active and access:
+            access.whole = change.t
+        elif access and change.t - (access.whole or change.t) < COLLAPSE_NS:
+            access.breaks, access.whole = access.breaks + 1, None
+        else:
+            records += _end(dispenser, n, access, opening.closing)
+            access = Access(change.t, 1, True)
+            fields = (("compartment", n),)
+            records.append(Expected(dispenser, "dose", fields, change.t, change.due, f"beam{n}"))
+    return [*records, *_end(dispenser, n, access, opening.closing)], broken
+
+
+def _breaks(boot: Boot, opening: Opening, name: str, debounce: int) -> tuple[list[Change], bool]:
+    # debounced changes while it was lit, and whether it was broken at boot
+    all_edges = _edges(boot, name)
+    before = [active for t, active in all_edges if t <= opening.lit]
+    broken = before[-1] if before else name in boot.active
+    closing = opening.closing
+    edges = [(t, active) for t, active in all_edges if opening.lit < t < closing.due]
+    if broken and not opening.from_boot:
+        edges.insert(0, (opening.lit, True))
+    at_boot = broken and opening.from_boot
+    changes = [
+        change for change in _debounced(edges, at_boot, debounce * MS) if change.due < closing.due
+    ]
+    still = changes[-1].active if changes else at_boot
+    if still and closing.t != _FOREVER:
+        changes.append(Change(closing.t, closing.due - _EPSILON, False))
+    return changes, at_boot
+
+
+def _end(dispenser: str, n: int, access: "Access | None", closing: Change) -> list[Expected]:
+    # an access is over when the lid closes or its beam has been whole for long enough
+    if access is None or access.whole is None:
+        return []
+    due = min(closing.due - _EPSILON, access.whole + COLLAPSE_NS + _SLACK_NS)
+    dwell = (access.whole - access.t) // MS if access.known else UNKNOWN_DURATION
+    fields = (("compartment", n), ("breaks", min(access.breaks, 255)))
+    return [Expected(dispenser, "dose_end", fields, access.whole, due, f"beam{n}", dwell)]
+
+
+def _buttons(dispenser: str, boot: Boot, debounce: Mapping[str, int]) -> list[Expected]:
+    presses = [
+        (change.t, n, change.due)
+        for n in range(5)
+        for change in _changes(boot, f"button{n}", debounce[f"button{n}"])
+        if change.active
+    ]
+    records: list[Expected] = []
+    last: Press | None = None
+    for t, n, due in sorted(presses):
+        early = t < boot.start + BOOT_NS
+        again = last is not None and last.button == n
+        if last and again and t - last.latest < REPEAT_NS - _JITTER_NS and not last.unclear:
+            last.latest = t
+            continue
+        repeat = bool(last and again and t - last.latest < REPEAT_NS + _JITTER_NS)
+        records += _response(dispenser, last, Press(n, t, t, repeat or early), due)
+        last = Press(n, t, t, repeat or early)
     return records
 
 
-def _lit(
-    dispenser: str, boot: Boot, name: str, n: int, debounce: int, opened: int, closing: Change
-) -> list[Expected]:
-    from_boot = opened == boot.start
-    all_edges = _edges(boot, name)
-    before = [active for t, active in all_edges if t <= opened]
-    broken = before[-1] if before else name in boot.active
-    edges = [(t, active) for t, active in all_edges if opened < t < closing.due]
-    if broken and not from_boot:
-        edges.insert(0, (opened, True))
-    changes = [
-        change
-        for change in _debounced(edges, broken and from_boot, debounce * MS)
-        if change.due < closing.due
-    ]
-    still = changes[-1].active if changes else broken and from_boot
-    if still and closing.t != _FOREVER:
-        changes.append(Change(closing.t, closing.due - _EPSILON, False))
-    fields = (("compartment", n),)
+def _response(dispenser: str, last: "Press | None", press: "Press", due: int) -> list[Expected]:
+    # one record, or two of which one may be there where the moment decides which it is
+    near, sure = False, True
+    if last and last.button != press.button:
+        gap = press.first - last.first
+        near = gap <= CORRECT_NS
+        sure = not last.unclear and abs(gap - CORRECT_NS) > _JITTER_NS
+    told = [near] if sure else [False, True]
+    unprompted = (("prompt", 0), ("question", 0))
+    undecided = "repeat" if press.unclear or not sure else ""
     return [
-        Expected(dispenser, "dose", fields, change.t, change.due, name)
-        if change.active
-        else Expected(dispenser, "dose_end", fields, change.t, change.due, name, dwell)
-        for change, dwell in _durations(changes, broken and from_boot)
-    ]
-
-
-def _button(dispenser: str, boot: Boot, n: int, debounce: int) -> list[Expected]:
-    fields = (("button", n), ("prompt", 0), ("question", 0))
-    return [
-        Expected(dispenser, "response", fields, change.t, change.due, f"button{n}")
-        for change in _changes(boot, f"button{n}", debounce)
-        if change.active
-    ]
+        Expected(
+            dispenser, "response",
+            (("button", press.button), ("corrects", int(corrects)), *unprompted),
+            press.first, due, f"button{press.button}", undecided=undecided,
+        )
+        for corrects in told
+    ]  # fmt: skip
 
 
 def _decide(records: Iterable[Expected], boot: Boot) -> list[Expected]:
@@ -259,7 +397,7 @@ def _decide(records: Iterable[Expected], boot: Boot) -> list[Expected]:
     decided = []
     last: dict[str, Expected] = {}
     for record in records:
-        if record.t < boot.end:
+        if record.t < boot.end and record.due - _HOLD_NS < boot.end:
             decided.append(record)
             if record.input not in last or record.due > last[record.input].due:
                 last[record.input] = record

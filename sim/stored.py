@@ -18,8 +18,10 @@ _NAMES = {int(kind): kind.name for kind in list(schema.RecordType)}
 _JUDGED = {
     "state": ("active",),
     "dose": ("compartment",),
-    "dose_end": ("compartment",),
-    "response": ("button", "prompt", "question"),
+    "dose_end": ("compartment", "breaks"),
+    "lid_closed": ("compartments",),
+    "refill": ("action", "cause", "compartments"),
+    "response": ("button", "corrects", "prompt", "question"),
 }
 _DURATION = {"lid_closed": "duration", "dose_end": "dwell"}
 

@@ -24,6 +24,8 @@ class Recorder:
         self._silent = True
         self.longest = 0  # ms that a record took
         self._waiting = []  # [type, values, tick, mode] that come with BOOT
+        # as good as the time was then: BOOT comes before the record that tells of a better one
+        self._started = clock.stamp(clock.started, wire.MODE_PATIENT)
         self.mode = wire.MODE_PATIENT  # who is at the dispenser
 
     def next(self):
@@ -66,7 +68,7 @@ class Recorder:
         if self._silent:
             cause, skipped, version = self._reset
             values = (cause, skipped) + version
-            self._append(wire.BOOT, values, self._clock.started, wire.MODE_PATIENT)
+            self._put(wire.BOOT, values, self._started)
             self._silent = False
             self._announced()
         while self._waiting:
@@ -79,9 +81,12 @@ class Recorder:
             self.announce()
 
     def _append(self, kind, values, tick, mode):
+        self._put(kind, values, self._clock.stamp(tick, mode))
+
+    def _put(self, kind, values, when):
         began = self._clock.uptime()
         data = wire.pack(wire.DATA[kind], *values)
-        seconds, stamp = self._clock.stamp(tick, mode)
+        seconds, stamp = when
         try:
             self._journal.append(self.boot, seconds, stamp, kind, data)
         except OSError:
