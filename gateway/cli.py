@@ -1,7 +1,6 @@
 """`dosewire gateway`: run the daemon, ask how it is, set it up."""
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Callable
@@ -48,6 +47,8 @@ def main(argv: list[str]) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    import asyncio
+
     from gateway import daemon, logs
     from gateway.metrics import MetricsError
 

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Callable
-from importlib import metadata
 from typing import Any
 
 from gateway.clock import Clock
@@ -69,6 +68,9 @@ class Health:
 
 def version() -> str:
     """Return the version of the installed package, "unknown" when run from sources alone."""
+    # costs 10 ms, and the daemon is to be ready before that
+    from importlib import metadata
+
     try:
         return metadata.version("dosewire")
     except metadata.PackageNotFoundError:

@@ -3,10 +3,10 @@
 import os
 import sys
 
-from tests.bench import codec
+from tests.bench import codec, start
 from tests.bench.figures import Bench
 
-BENCHES: dict[str, Bench] = {"codec": codec.figures}
+BENCHES: dict[str, Bench] = {"codec": codec.figures, "start": start.figures}
 
 
 def main(chosen: list[str]) -> int:
