@@ -36,7 +36,8 @@ HEAP = 40  # value: peak of allocated bytes so far
 IDLE = 41  # virtual time only; ident: IDLE_..., payload: i64, until then (us of the world)
 STARVED = 42  # virtual time only: the watchdog bites
 
-QUIET = (OPERATION, HEAP)  # nobody outside acts on these
+QUIET = (OPERATION, HEAP)  # nobody outside acts on these,
+OUTPUTS = (LEVEL, PWM, PIXELS)  # nor on these if nobody watches the outputs
 IDLE_WAITS = 0
 IDLE_PRINTS = 1  # for room in its terminal
 

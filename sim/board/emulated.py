@@ -79,7 +79,9 @@ class EmulatedBoard:
         self._relay = Relay(self.folder / "port", self._console_write, self._time)
         self._turns: Turns | None = None
         if isinstance(self._time, VirtualClock):
-            self._turns = Turns(self._time, name, self._relay.in_flight, self._starved)
+            self._turns = Turns(
+                self._time, name, on_output is not None, self._relay.in_flight, self._starved
+            )
         self._process: BoardProcess | None = None
         self._environment = Environment(hardware)
         self._pin_names = {pin: name for name, pin in hardware.pins().items()}

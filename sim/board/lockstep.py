@@ -62,7 +62,7 @@ def _ticks_ms(now: int, boot_us: int) -> bytes:
     """Machine code (x86-64): milliseconds since the hard reset."""
     return (
         b"\x48\xa1" + struct.pack("<Q", now)  # mov rax, [now]
-        + b"\x48\xb9" + struct.pack("<Q", boot_us) + b"\x48\x29\xc8"  # mov rcx, ..; sub rax, rcx
+        + b"\x48\xb9" + struct.pack("<q", boot_us) + b"\x48\x29\xc8"  # mov rcx, ..; sub rax, rcx
         + b"\x31\xd2\xb9\xe8\x03\x00\x00"  # xor edx, edx; mov ecx, 1000
         + b"\x48\xf7\xf1\xc3"  # div rcx; ret
     )  # fmt: skip
@@ -72,11 +72,13 @@ class Lockstep:
     """Virtual time of one process; also stands in for the launcher's timer thread."""
 
     def __init__(
-        self, interpreter: Any, page: int, grants: int, messages: int, start_ns: int, boot_us: int
-    ) -> None:
+        self, interpreter: Any, page: int, grants: int, messages: int,
+        watched: int, start_ns: int, boot_us: int,
+    ) -> None:  # fmt: skip
         """Take the descriptors, and the time over.
 
-        `start_ns`: when the world began, since 1970; `boot_us`: last hard reset, since then.
+        `watched`: 1 = others may act on outputs; `start_ns`: when the world began, since 1970;
+        `boot_us`: last hard reset, since then.
         """
         self._memory = mmap.mmap(page, control.PAGE_SIZE)
         self._now = ctypes.c_int64.from_buffer(self._memory, control.NOW_AT)
@@ -84,6 +86,7 @@ class Lockstep:
         self._bound = ctypes.c_int64.from_buffer(self._memory, control.BOUND_AT)
         self._grants, self._messages = grants, messages
         self._start_us, self._boot_us = start_ns // 1000, boot_us
+        self._quiet = control.QUIET if watched else control.QUIET + control.OUTPUTS
         self._schedule = interpreter.lib.mp_sched_schedule
         self._function = _pointer()
         self._due = NEVER
@@ -220,7 +223,7 @@ class Lockstep:
     def write(self, descriptor: int, data: int, size: int) -> int:
         """As write(2); what is printed can be noticed, and may have to wait for its reader."""
         if descriptor not in (1, 2):
-            if descriptor == self._messages and ctypes.string_at(data, 1)[0] not in control.QUIET:
+            if descriptor == self._messages and ctypes.string_at(data, 1)[0] not in self._quiet:
                 self._noticed = True
             self._empty.clear()
             return int(_write(descriptor, data, size))

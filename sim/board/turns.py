@@ -25,18 +25,20 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 class Turns:
     """One board's part in a `VirtualClock`, over all its boots.
 
-    `in_flight` tells whether bytes are on their way in the cable; `starved` is called when the
-    watchdog bites.
+    `watched`: others may act on its outputs; `in_flight` tells whether bytes are on their way in
+    the cable; `starved` is called when the watchdog bites.
     """
 
     def __init__(
         self,
         clock: VirtualClock,
         name: str,
+        watched: bool,
         in_flight: Callable[[], bool],
         starved: Callable[[], None],
     ) -> None:
         self._clock = clock
+        self._watched = watched
         self._starved = starved
         self._page = os.memfd_create(name)
         os.ftruncate(self._page, control.PAGE_SIZE)
@@ -60,7 +62,7 @@ class Turns:
 
     def arguments(self, *descriptors: int) -> str:
         """Arguments of `lockstep.Lockstep` but the last: page, grants, pipe of messages."""
-        return ",".join(map(str, (*descriptors, self._clock.start_ns)))
+        return ",".join(map(str, (*descriptors, int(self._watched), self._clock.start_ns)))
 
     def started(self, process: BoardProcess) -> None:
         """The process runs; time stands until it waits."""

@@ -22,9 +22,8 @@ class Bench:
     def __init__(self, folder: Path, **options: Any) -> None:
         self.folder = folder
         self.events: list[OutputEvent] = []
-        self.board = EmulatedBoard(
-            folder, PICO, name="bench", on_output=self.events.append, **options
-        )
+        options = {"on_output": self.events.append, **options}
+        self.board = EmulatedBoard(folder, PICO, name="bench", **options)
 
     def filesystem(self) -> LittleFS:
         """The flash image as it is now; changes go nowhere unless `store` is called."""

@@ -21,7 +21,7 @@ from dispenser import pins, provision
 from dispenser.drivers import chip
 from dispenser.drivers.rtc import Ds3231
 Ds3231(chip.bus(), pins.DS3231).set({seconds})
-print("epoch", provision.run("0011223344556677", 7, 0, 1, "{secret}"))
+print("epoch", provision.run("0011223344556677", 7, 0, 1, "{secret}", "{secret}"))
 """
 
 Scenario = Callable[[Bench, VirtualClock], Awaitable[None]]
@@ -29,10 +29,7 @@ Scenario = Callable[[Bench, VirtualClock], Awaitable[None]]
 
 async def set_up(bench: Bench, clock: VirtualClock, scratch: Path) -> None:
     """Install and provision the firmware on a board that is off; leaves it running its app."""
-    app = {
-        file.path: file.content
-        for file in compiler.firmware(compiler.FIRMWARE, scratch)
-    }
+    app = {file.path: file.content for file in compiler.firmware(compiler.FIRMWARE, scratch)}
     final = app.pop("/main.py")
     seconds = clock.now_ns // 10**9 - schema.TIME_BASE
     put(bench, {**app, "/main.py": SETUP.format(seconds=seconds, secret=SECRET).encode()})
@@ -71,19 +68,19 @@ def journal(bench: Bench) -> list[schema.Record]:
     return [found[seq] for seq in sorted(found)]
 
 
-class Month:
-    """Episodes of a patient, a day at a time: what is done when, from a seed."""
+class Patient:
+    """Episodes: what is done when, from a seed."""
 
     def __init__(self, bench: Bench, clock: VirtualClock, seed: int) -> None:
         self.truth: list[tuple[int, RecordType]] = []  # ns since 1970, what it must become
         self._bench, self._clock = bench, clock
         self._rng = random.Random(seed)
 
-    def plan(self, days: int, episodes: int) -> None:
-        """Set the timers for so many days of so many episodes."""
-        slot = 86_400_000_000 // episodes  # us; one ends before the next begins
-        for number in range(days * episodes):
-            start = number * slot + self._rng.randrange(slot - 60_000_000)
+    def plan(self, hours: int, episodes: int) -> None:
+        """Set the timers for so many episodes in so many hours."""
+        slot = hours * 3_600_000_000 // episodes  # us; one ends before the next begins
+        for number in range(episodes):
+            start = number * slot + self._rng.randrange(slot - 90_000_000)
             self._episode(self._clock.now_ns + start * 1000)
 
     def _episode(self, at: int) -> None:
