@@ -16,6 +16,7 @@ from protocol.schema import TIME_BASE, Mode, Quality, Record, RecordType, TimeSe
 from protocol.wire import WireError, parse, parse_data
 from sim.backend.evidence.dates import civil_date
 from sim.backend.placement import DRIFT_PPM, Basis, place
+from sim.backend.store import Store
 from sim.backend.tables import VERIFIED, StoredRecord
 
 RTC_PPM = 10
@@ -81,6 +82,12 @@ def events(rows: Iterable[StoredRecord]) -> list[Event]:
     verified = sorted((row for row in rows if row.status == VERIFIED), key=_key)
     streams = itertools.groupby(verified, key=lambda row: (row.dispenser, row.epoch))
     return [event for _, stream in streams for event in _stream(list(stream))]
+
+
+def load(store: Store) -> list[Event]:
+    """Return the events of everything that a store has verified."""
+    streams = ((stream.dispenser, stream.epoch) for stream in store.streams())
+    return events(row for stream in streams for row in store.records(*stream))
 
 
 def _key(row: StoredRecord) -> Key:

@@ -57,6 +57,19 @@ class Days:
     received: list[dt.date]
     not_counted: list[tuple[Key, Reason]]
 
+    def since(self, earlier: "Days") -> "Difference":
+        """Return what changed since an earlier version, of a period frozen then, say."""
+        now, then = set(self.monitored), set(earlier.monitored)
+        return Difference(sorted(now - then), sorted(then - now))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Difference:
+    """Monitored days that one version has more, and fewer, than an earlier one."""
+
+    more: list[dt.date]
+    fewer: list[dt.date]
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Period:
@@ -119,11 +132,10 @@ def concerned(
 
     With them those without a known time, if their dispenser was never anybody else's.
     """
-    named = programme.only(Kind.ASSIGNMENT)
     for event in found:
         owner = programme.owner(event)
-        holders = {entry.episode for entry in named if entry.value == event.key.dispenser}
-        alone = owner.whose is Whose.NO_TIME and holders == {episode}
+        only_holder = programme.holders(event.key.dispenser) == {episode}
+        alone = owner.whose is Whose.NO_TIME and only_holder
         if owner.episode == episode or alone:
             yield event, owner.whose
 

@@ -88,15 +88,23 @@ class Programme:
         self._check_replacing(every)
         replaced = {entry.replaces for entry in every}
         self.entries = [entry for entry in every if entry.id not in replaced]
+        self._of: dict[tuple[Kind, str], list[Entry]] = {}
+        self._assigned: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            self._of.setdefault((entry.kind, entry.episode), []).append(entry)
+            if entry.kind is Kind.ASSIGNMENT:
+                self._assigned.setdefault(entry.value, []).append(entry)
         self._check()
 
     def only(self, kind: Kind, episode: str | None = None) -> list[Entry]:
         """Return the entries in force of a kind, by id."""
-        return [
-            entry
-            for entry in self.entries
-            if entry.kind is kind and episode in (None, entry.episode)
-        ]
+        if episode is None:
+            return [entry for entry in self.entries if entry.kind is kind]
+        return self._of.get((kind, episode), [])
+
+    def holders(self, dispenser: str) -> set[str]:
+        """Return the episodes that a dispenser was ever assigned to."""
+        return {entry.episode for entry in self._assigned.get(dispenser, [])}
 
     def zone(self, episode: str) -> dt.tzinfo:
         """Return the patient's zone. Raises KeyError for an unknown episode."""
@@ -108,7 +116,7 @@ class Programme:
         """Return whose record an event is; whatever is uncertain belongs to nobody."""
         if event.sure is None:
             return Owner(None, Whose.NO_TIME)
-        named = [e for e in self.only(Kind.ASSIGNMENT) if e.value == event.key.dispenser]
+        named = self._assigned.get(event.key.dispenser, [])
         touched = [entry for entry in named if entry.touches(*event.sure)]
         if not touched:
             return Owner(None, Whose.UNASSIGNED)
