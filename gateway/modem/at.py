@@ -96,6 +96,7 @@ class Engine:
         self._plain = 0
         self._finals = 0
         self._marked = False
+        self._stale = False  # the unfinished line began before the command did
 
     @property
     def oversized(self) -> int:
@@ -119,6 +120,7 @@ class Engine:
             raise BusyError(f"{self.state.name}: cannot send {text!r}")
         if not text.isascii() or not text.isprintable() or text[:2].upper() != "AT":
             raise ValueError(f"no command line: {text!r}")
+        self._stale = bool(self._splitter.pending)
         self._flight = _Flight(command(text), data)
         self.state = State.BUSY
         return text.encode() + b"\r"
@@ -208,9 +210,11 @@ class Engine:
         end = final(line)
         if self.state is State.SYNCING:
             return self._sync_line(line, end)
-        if self._flight is None:
+        stale, self._stale = self._stale, False
+        if self._flight is None or stale:
             if end is None:
-                return [] if line[:2].upper() == "AT" else [Urc(line)]
+                echo = line[:2].upper() == "AT"
+                return [] if echo or (stale and not unsolicited(line)) else [Urc(line)]
             self.late += 1
             return []
         if end is not None:

@@ -39,7 +39,7 @@ _BARE_URCS = frozenset(
 _BARE_ANSWERS = frozenset(
     (
         *("CGMI", "CGMM", "CGMR", "CGSN", "GMI", "GMM", "GMR", "GSN", "CIMI", "CPIN"),
-        *("CCID", "ICCID", "QCCID", "GSTATUS", "CIMIM"),
+        *("CCID", "ICCID", "QCCID", "CICCID", "CIMIM"),
     )
 )
 # Set commands without information text: what looks like it came by itself.
@@ -51,6 +51,7 @@ _SILENT_SETS = frozenset(
 )
 _OTHER_PREFIXES = {
     "CCID": {"ICCID", "QCCID"},
+    "CICCID": {"ICCID"},
     "ICCID": {"CCID"},
     "QCCID": {"CCID", "ICCID"},
     "CGSN": {"IMEI", "GSN"},

@@ -42,6 +42,7 @@ _LINES: dict[str, _Single] = {
     "CCID": card.iccid,
     "ICCID": card.iccid,
     "QCCID": card.iccid,
+    "CICCID": card.iccid,
     "CIMI": card.imsi,
     "UPINCNT": card.upincnt,
     "SPIC": card.spic,
