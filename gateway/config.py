@@ -204,6 +204,7 @@ def tls_context(config: Config) -> ResumingContext:
     """
     uplink = config.uplink
     context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.files = (uplink.ca, uplink.cert, uplink.key)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_verify_locations(cafile=uplink.ca)

@@ -5,6 +5,7 @@ Python offers no hook for clients of `wrap_socket` that know nothing of sessions
 
 import socket
 import ssl
+from pathlib import Path
 from typing import Any
 
 
@@ -12,6 +13,24 @@ class ResumingContext(ssl.SSLContext):
     """Offers the last session it was told to remember to every new connection."""
 
     session: ssl.SSLSession | None = None
+    files: tuple[str, str, str] | None = None
+    _loaded: tuple[int, ...] = ()
+
+    def reload(self) -> None:
+        """Load authority, certificate and key again if their files changed: they were renewed.
+
+        Raises OSError or ssl.SSLError if they cannot be loaded.
+        """
+        if self.files is None:
+            return
+        ca, cert, key = self.files
+        stamp = tuple(Path(file).stat().st_mtime_ns for file in self.files)
+        if stamp != self._loaded:
+            self.load_verify_locations(cafile=ca)
+            # a key with a pass phrase would ask on the terminal: the empty one refuses it
+            self.load_cert_chain(cert, key, password="")
+            # the peer knows the old session by the old certificate
+            self._loaded, self.session = stamp, None
 
     def wrap_socket(self, sock: socket.socket, *args: Any, **more: Any) -> ssl.SSLSocket:
         """Wrap as usual, with the session; the peer may refuse it, the handshake is full then."""

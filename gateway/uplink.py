@@ -290,6 +290,7 @@ class Uplink:
 
     def _start(self, client: Client, number: int) -> None:
         try:
+            self._tls.reload()
             client.connect(
                 self._settings.host,
                 self._settings.port,

@@ -19,7 +19,10 @@ from tests.support.gateway import SECRET, Rig, rig, until
 
 EPOCH = 0xD15C
 CHAIN = make_chain(SECRET, bytes([1] * 8), EPOCH, 300)
-pytestmark = pytest.mark.skipif(trace.STRACE is None, reason="needs strace")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(trace.STRACE is None, reason="needs strace"),
+]
 _CARELESS = """
 import sys
 from gateway import database

@@ -30,7 +30,8 @@ async def until(condition: Callable[[], object], within: float = 15.0) -> None:
 class Rig:
     """Everything around one gateway, in a folder."""
 
-    def __init__(self, folder: Path, pki: Pki) -> None:
+    def __init__(self, folder: Path, pki: Pki, gateway: str = GATEWAY) -> None:
+        self.gateway = gateway
         self.folder = folder
         self.pki = pki
         self.broker = Broker(folder, pki)
@@ -49,9 +50,9 @@ class Rig:
         self.dispensers.append(made)
         return made
 
-    def config(self, **uplink: object) -> Path:
+    def config(self, profile: str = "prompt", **uplink: object) -> Path:
         """Write the gateway's configuration for the dispensers made so far."""
-        own = self.pki.gateways[GATEWAY]
+        own = self.pki.gateways[self.gateway]
         keys = {
             "host": "127.0.0.1",
             "port": self.broker.port,
@@ -63,9 +64,9 @@ class Rig:
             "probe_max": 0.5,
             **uplink,
         }
-        text = f'[gateway]\nid = "{GATEWAY}"\ndata = "{self.folder / "data"}"\n'
+        text = f'[gateway]\nid = "{self.gateway}"\ndata = "{self.folder / "data"}"\n'
         text += "".join(f'[[dispenser]]\nport = "{d.link}"\n' for d in self.dispensers)
-        text += "[publishing]\ncoalesce = 0.05\n"
+        text += f'[publishing]\nprofile = "{profile}"\ncoalesce = 0.05\n'
         text += "[time]\ntrust_clock = true\nuncertainty_ms = 500\n[uplink]\n"
         text += "".join(
             f'{key} = "{value}"\n' if isinstance(value, str) else f"{key} = {value}\n"
@@ -76,10 +77,14 @@ class Rig:
         return path
 
     async def run_gateway(
-        self, before: Sequence[str] = (), program: Sequence[str] = (), **uplink: object
+        self,
+        before: Sequence[str] = (),
+        program: Sequence[str] = (),
+        profile: str = "prompt",
+        **uplink: object,
     ) -> None:
         """Start the gateway's process; `before` is what runs it, `program` stands in for it."""
-        config = self.config(**uplink)
+        config = self.config(profile, **uplink)
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 # it ends with the test, however that ends
