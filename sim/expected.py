@@ -40,6 +40,8 @@ CORRECT_NS = 10_000 * MS
 SUSPECT_NS = 180_000 * MS
 """A lid open for longer may be a refill."""
 _SUSPECT_REACHED = 3
+_TIMED = frozenset({"dose_end", "refill"})
+"""What time alone brings about: nothing tells whether the run lasted for so long."""
 _SLACK_NS = 2_000 * MS
 _JITTER_NS = 300 * MS
 """How far the dispenser's time between two presses may be from the true one."""
@@ -79,6 +81,11 @@ class Boot:
     end: int
     active: frozenset[str]
     edges: tuple[Stimulus, ...]
+
+    @property
+    def last(self) -> int:
+        """When something last happened that is known."""
+        return max((edge.t for edge in self.edges), default=self.start)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -408,6 +415,8 @@ def _mark(record: Expected, boot: Boot, is_last: bool) -> Expected:
     slack = BOOT_NS if record.kind == "state" else WRITE_NS
     if is_last and record.due + slack > boot.end:
         return dataclasses.replace(record, undecided="cut", due=min(record.due, boot.end))
+    if boot.end == _FOREVER and record.due > boot.last + WRITE_NS and record.kind in _TIMED:
+        return dataclasses.replace(record, undecided="end")
     if record.kind != "state" and record.t < boot.start + BOOT_NS:
         return dataclasses.replace(record, undecided="boot")
     return record

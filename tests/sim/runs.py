@@ -59,6 +59,7 @@ class Dispenser:
         self.rows = []
         self.now = START + 5_000
         self.boot = 1
+        self.answer = (9, 0)  # button and time of the last one
         uptime = schema.Quality.uptime
         epoch = schema.Epoch(EPOCH, 0, schema.EpochReason(1), bytes(8))
         self.add("epoch", START + 10, epoch, quality=uptime)
@@ -81,10 +82,12 @@ class Dispenser:
 
     def press(self, button):
         self.edge(f"button{button}", True)
-        self.add("response", self.now, schema.Response(1, button, 0, 0, 0))
+        corrects = self.answer[0] != button and self.now - self.answer[1] < 10_000
+        self.answer = (button, self.now)
+        self.add("response", self.now, schema.Response(1, button, 0, 0, int(corrects)))
         self.now += 200
         self.edge(f"button{button}", False)
-        self.now += 300
+        self.now += 2_300
 
     def too_short(self, button):
         self.edge(f"button{button}", True)
@@ -101,15 +104,21 @@ class Dispenser:
         self.edge("lid", True)
         self.add("lid_opened", opened, schema.LidOpened(1))
         self.now += 400
+        accesses = {}  # compartment: begin, end, breaks
         for n in compartments:
             self.edge(f"beam{n}", True)
-            self.add("dose", self.now, schema.Dose(1, n, 0, schema.Relation.none))
+            if n not in accesses:
+                self.add("dose", self.now, schema.Dose(1, n, 0, schema.Relation.none))
+            began, _, breaks = accesses.get(n, (self.now, 0, 0))
             self.now += 250
             self.edge(f"beam{n}", False)
-            self.add("dose_end", self.now, schema.DoseEnd(1, n, 250, 1))
+            accesses[n] = (began, self.now, breaks + 1)
             self.now += 300
         self.edge("lid", False)
-        self.add("lid_closed", self.now, schema.LidClosed(1, self.now - opened, 0))
+        for n, (began, ended, breaks) in sorted(accesses.items()):
+            self.add("dose_end", ended, schema.DoseEnd(1, n, ended - began, breaks))
+        reached = sum(1 << n - 1 for n in accesses)
+        self.add("lid_closed", self.now, schema.LidClosed(1, self.now - opened, reached))
         self.now += 400
 
     def cut_with_lid_open(self):
@@ -120,6 +129,7 @@ class Dispenser:
         self.now += 1_000
         self.entries.append(Power(t=self.now * 10**6, dispenser=self.name, power="on"))
         self.boot += 1
+        self.answer = (9, 0)
         self.begin_boot(self.now + 300)
         self.add("state", self.now + 301, schema.State(1, 1))
         self.now += 5_000

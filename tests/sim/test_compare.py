@@ -91,7 +91,7 @@ def test_the_end_of_a_dose_comes_before_the_closing_lid(run):
     d.add("dose", d.now, schema.Dose(1, 1, 0, schema.Relation.none))
     d.now += 500
     d.edge("lid", False)
-    d.add("lid_closed", d.now, schema.LidClosed(1, d.now - opened, 0))
+    d.add("lid_closed", d.now, schema.LidClosed(1, d.now - opened, 1))
     d.add("dose_end", d.now, schema.DoseEnd(1, 1, 500, 1))
     assert verdict(run)[0] == {"misordered": 1}
 
@@ -213,7 +213,7 @@ def test_within_a_cut_is_undecided_both_ways(run):
     assert "RESPONSE button 4" in report.undecided_records[0]
     run.folder = run.folder / "there"
     run.folder.mkdir()
-    d.add("response", d.now - 20, schema.Response(1, 4, 0, 0, 0))
+    d.add("response", d.now - 20, schema.Response(1, 4, 0, 0, 1))
     assert verdict(run)[0] == {}
     run.folder = run.folder / "twice"
     run.folder.mkdir()

@@ -133,6 +133,7 @@ def test_a_loss_is_not_hidden_by_a_power_cut_that_never_was(run):
     at = d.now
     d.press(2)
     del d.rows[-1]
+    d.now += 20_000
     d.press(1)
     power = type(d.entries[0])
     cut = [

@@ -52,15 +52,15 @@ def test_an_ordinary_dose():
     ) == [
         ("lid_opened", 10_000),
         ("dose", 2, 11_000),
-        ("dose_end", 2, 11_000 + 400, 400),
-        ("lid_closed", 12_000, 2_000),
-        ("response", 3, 0, 0, 13_000),
+        ("dose_end", 2, 1, 11_000 + 400, 400),
+        ("lid_closed", 2, 12_000, 2_000),
+        ("response", 3, 0, 0, 0, 13_000),
     ]
 
 
 def test_bounce_becomes_one_record_with_the_first_edges_time():
     bouncy = [(10_000, True), (10_003, False), (10_005, True), (10_011, False), (10_012, True)]
-    assert table(*[(t, "lid", on) for t, on in bouncy]) == [("lid_opened", 10_000)]
+    assert table(*[(t, "lid", on) for t, on in bouncy])[:-1] == [("lid_opened", 10_000)]
 
 
 def test_a_press_shorter_than_the_debounce_time_is_none():
@@ -74,7 +74,7 @@ def test_a_lid_that_only_rattles_is_none():
 
 def test_a_bounce_before_a_real_press_has_no_part_in_it():
     found = table((10_000, "button0", True), (10_005, "button0", False), (10_100, "button0", True))
-    assert found == [("response", 0, 0, 0, 10_100)]
+    assert found == [("response", 0, 0, 0, 0, 10_100)]
 
 
 def test_beams_do_not_count_with_the_lid_closed():
@@ -86,8 +86,8 @@ def test_the_closing_lid_ends_a_dose_first():
     assert brief(found) == [
         ("lid_opened", 10_000),
         ("dose", 4, 11_000),
-        ("dose_end", 4, 12_000, 1_000),
-        ("lid_closed", 12_000, 2_000),
+        ("dose_end", 4, 1, 12_000, 1_000),
+        ("lid_closed", 8, 12_000, 2_000),
     ]
 
 
@@ -96,7 +96,8 @@ def test_a_blocked_beam_is_seen_when_the_lid_gives_it_light():
     assert found == [
         ("lid_opened", 11_000),
         ("dose", 1, 11_050),
-        ("dose_end", 1, 12_000, 950),
+        ("dose_end", 1, 1, 12_000, 950, "end"),
+        ("refill", 3, 4, 1, 191_050, "end"),
     ]
 
 
@@ -114,10 +115,10 @@ def test_what_is_active_at_a_boot_is_a_state_and_its_end_has_no_duration():
     assert found == [
         ("lid_opened", 10_000),
         ("dose", 3, 11_000),
-        ("response", 4, 0, 0, 12_000),
+        ("response", 4, 0, 0, 0, 12_000),
         ("state", 1 | 1 << 3 | 1 << 9, 14_000),
-        ("dose_end", 3, 18_500, UNKNOWN),
-        ("lid_closed", 19_000, UNKNOWN),
+        ("dose_end", 3, 1, 18_500, UNKNOWN),
+        ("lid_closed", 4, 19_000, UNKNOWN),
     ]
 
 
@@ -140,25 +141,25 @@ def test_within_debounce_or_write_of_a_cut_is_undecided_but_only_the_last_of_an_
     )  # fmt: skip
     assert found == [
         ("lid_opened", 10_000),
-        ("lid_closed", 10_840, 840),
-        ("response", 2, 0, 0, 10_940, "cut"),
+        ("lid_closed", 0, 10_840, 840),
+        ("response", 2, 0, 0, 0, 10_940, "cut"),
         ("lid_opened", 10_930, "cut"),
     ]
 
 
 def test_long_before_a_cut_is_decided():
-    assert table((10_000, "button2", True), (10_281, "cut")) == [("response", 2, 0, 0, 10_000)]
+    assert table((10_000, "button2", True), (10_281, "cut")) == [("response", 2, 0, 0, 0, 10_000)]
     assert table((10_000, "button2", True), (10_279, "cut"))[0][-1] == "cut"
 
 
 def test_while_booting_is_undecided():
-    assert table((1_900, "lid", True)) == [("lid_opened", 1_900, "boot")]
+    assert table((1_900, "lid", True))[:-1] == [("lid_opened", 1_900, "boot")]
 
 
 def test_a_reset_ends_one_boot_and_begins_the_next():
     found = table((10_000, "lid", True), (12_000, "reset"), (16_000, "lid", False))
     assert found == [
-        ("lid_opened", 10_000), ("state", 1, 12_000), ("lid_closed", 16_000, UNKNOWN)
+        ("lid_opened", 10_000), ("state", 1, 12_000), ("lid_closed", 0, 16_000, UNKNOWN)
     ]  # fmt: skip
 
 
@@ -170,7 +171,7 @@ def test_nothing_is_recorded_while_a_tech_has_the_prompt():
     assert found == [
         ("lid_opened", 10_000),
         ("state", 1, 15_000),
-        ("lid_closed", 19_000, UNKNOWN),
+        ("lid_closed", 0, 19_000, UNKNOWN),
     ]
 
 
@@ -234,8 +235,74 @@ def test_every_held_press_is_one_response(presses):
     t, edges = 5_000, []
     for button, hold in presses:
         edges += [(t, button, True), (t + hold, button, False)]
-        t += hold + 100
+        t += hold + 2_500
     found = records(*edges)
     assert [(r.kind, r.fields[0][1]) for r in found] == [
         ("response", int(button[-1])) for button, _ in presses
     ]
+
+
+def press(button, *times):
+    return [edge for t in times for edge in ((t, button, True), (t + 100, button, False))]
+
+
+def test_repeats_are_one_response_unless_another_button_came_between():
+    edges = press("button1", 10_000, 11_500, 13_000, 16_000) + press("button2", 16_900)
+    edges += press("button1", 17_500)
+    assert table(*sorted(edges)) == [
+        ("response", 1, 0, 0, 0, 10_000),
+        ("response", 1, 0, 0, 0, 16_000),
+        ("response", 2, 1, 0, 0, 16_900),
+        ("response", 1, 1, 0, 0, 17_500),
+    ]
+
+
+def test_near_two_seconds_it_is_open_whether_it_is_a_repeat():
+    found = table(*press("button1", 10_000, 11_800, 20_000))
+    assert found == [
+        ("response", 1, 0, 0, 0, 10_000),
+        ("response", 1, 0, 0, 0, 11_800, "repeat"),
+        ("response", 1, 0, 0, 0, 20_000),
+    ]
+
+
+def test_near_ten_seconds_it_is_open_whether_it_corrects():
+    found = table(*press("button1", 10_000), *press("button4", 19_900))
+    assert found[1:] == [
+        ("response", 4, 0, 0, 0, 19_900, "repeat"),
+        ("response", 4, 1, 0, 0, 19_900, "repeat"),
+    ]
+
+
+def reach(n, *times):
+    return [edge for t in times for edge in ((t, f"beam{n}", True), (t + 400, f"beam{n}", False))]
+
+
+def test_breaks_within_a_minute_are_one_access():
+    edges = [(10_000, "lid", True), *reach(1, 11_000, 50_000, 150_000), (160_000, "lid", False)]
+    assert table(*edges) == [
+        ("lid_opened", 10_000),
+        ("dose", 1, 11_000),
+        ("dose_end", 1, 2, 50_400, 39_400),
+        ("dose", 1, 150_000),
+        ("dose_end", 1, 1, 150_400, 400),
+        ("lid_closed", 1, 160_000, 150_000),
+    ]
+
+
+def test_an_access_under_way_at_a_cut_has_no_end():
+    found = table((10_000, "lid", True), *reach(2, 11_000), (15_000, "cut"))
+    assert [kind for kind, *_ in found] == ["lid_opened", "dose"]
+
+
+def test_the_third_compartment_may_be_a_refill():
+    edges = [(10_000, "lid", True), *reach(1, 11_000), *reach(2, 12_000), *reach(4, 13_000)]
+    found = table(*edges, *reach(3, 14_000), (15_000, "lid", False))
+    assert [entry for entry in found if entry[0] == "refill"] == [("refill", 3, 4, 11, 13_000)]
+    assert found[-1][:2] == ("lid_closed", 15)
+
+
+def test_a_lid_open_for_long_may_be_a_refill():
+    found = table((10_000, "lid", True), *reach(1, 11_000), (400_000, "lid", False))
+    assert ("refill", 3, 4, 1, 190_050) in found
+    assert "refill" not in [kind for kind, *_ in table((10_000, "lid", True), (180_000, "cut"))]
