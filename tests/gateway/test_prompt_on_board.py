@@ -72,8 +72,7 @@ def test_a_board_left_at_its_prompt_is_read_again(
         running = asyncio.create_task(task.run())
         try:
             await until(lambda: counters["prompts_ended"] == 1, within=30)
-            await until(lambda: task.session.read_to > 0, within=20)
-            assert counters["records_spooled"] > 0
+            await until(lambda: counters["records_spooled"] > 0, within=20)
         finally:
             running.cancel()
             await asyncio.wait({running})
