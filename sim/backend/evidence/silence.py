@@ -26,13 +26,13 @@ class Cause(StrEnum):
     """Why; `none`: there was no silence."""
 
     NONE = "none"
-    ABSENT = "patient absent: dispenser alive and powered, nothing reached"
+    ABSENT = "patient absent: dispenser awake and powered all day, nothing reached"
     FAULT = "device fault"
     UNPLUGGED = "unplugged"
     SIGNAL = "no signal"
     NETWORK = "network"
     GATEWAY = "gateway"
-    WAITING = "not heard yet: no record of that date has come, and nothing says why"
+    WAITING = "not known yet: the records of that date are not complete, and nothing says why"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,13 +71,15 @@ def silence(
     """
     today = [event for event in found if event.date(zone) == date]
     late = any(event.received - (event.at or 0) > LATE_MS for event in today)
-    cause, evidence = _cause(today, _before(found, today, date, zone))
+    cause, evidence = _cause(today, _before(found, today, date, zone), found)
     if cause is Cause.WAITING:
         cause = _link(date, zone, links)
     return Silence(date, cause, sorted(event.key for event in evidence), late)
 
 
-def _cause(today: Sequence[Event], before: Event | None) -> tuple[Cause, list[Event]]:
+def _cause(
+    today: Sequence[Event], before: Event | None, found: Sequence[Event]
+) -> tuple[Cause, list[Event]]:
     reached = [e for e in today if e.kind in _PATIENT and e.mode == Mode.patient]
     if reached:
         return Cause.NONE, reached
@@ -87,11 +89,26 @@ def _cause(today: Sequence[Event], before: Event | None) -> tuple[Cause, list[Ev
     cut_off = [event for event in today if _on_battery(event)]
     if cut_off:
         return Cause.UNPLUGGED, cut_off
-    if any(isinstance(event.data, Heartbeat) for event in today):
-        return Cause.ABSENT, [event for event in today if isinstance(event.data, Heartbeat)]
+    alive = [event for event in today if isinstance(event.data, Heartbeat)]
+    if alive and _whole(today, found):
+        return Cause.ABSENT, alive
     if before is not None and _on_battery(before):
         return Cause.UNPLUGGED, [before]
     return Cause.WAITING, []
+
+
+def _whole(today: Sequence[Event], found: Sequence[Event]) -> bool:
+    """Tell whether one boot without a record missing reaches over both ends of the date.
+
+    Only then was the dispenser awake all day: a boot or a gap would leave hours unseen.
+    """
+    streams = {(event.key[:2], event.boot) for event in today}
+    if len(streams) != 1:
+        return False
+    first, last = today[0].key, today[-1].key
+    around = {event.key: event.boot for event in found}
+    wanted = [first._replace(seq=seq) for seq in range(first.seq - 1, last.seq + 2)]
+    return all(around.get(key) == today[0].boot for key in wanted)
 
 
 def _on_battery(event: Event) -> bool:

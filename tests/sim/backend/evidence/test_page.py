@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from typer.testing import CliRunner
 
-from sim.backend.evidence import sheets
+from sim.backend.evidence import monitored, sheets
 from sim.backend.evidence.adherence import persistence, velocity
 from sim.backend.evidence.dates import Span, adherence_day, civil_date, collapse, local
 from sim.backend.evidence.days import Plan, Regimen, days
+from sim.backend.evidence.events import events
 from sim.backend.evidence.study import Study, evaluate
+from tests.sim.backend.evidence.journal import Journal
 from tests.sim.backend.evidence.page import PAGE, table
+from tests.sim.backend.evidence.people import Desk
 from tools.app import app
 
 FIGURES = ("taking", "taking_capped", "correct_dosing", "implementation", "timing")
@@ -112,3 +115,18 @@ def test_velocity(row):
     found = velocity(drawn(row["days"]), [])
     assert " ".join(f"{percent:.1f}" for _, percent in found.rolling) == row["rolling"]
     assert ("" if found.slope is None else f"{found.slope:.2f}") == row["slope"]
+
+
+@pytest.mark.parametrize("row", table("zone", "records (local time)"))
+def test_monitored_days(row):
+    journal = Journal(zone=row["zone"])
+    first_day = row["records (local time)"].split("T")[0].split()[1]
+    journal.set(f"{first_day}T00:01")
+    for record in row["records (local time)"].split(", "):
+        what, at = record.split()
+        getattr(journal, what)(at)
+    desk = Desk().enrol(zone=row["zone"])
+    found = monitored.days(desk.programme, "e1", events(journal.rows))
+    shown = {"monitored": found.monitored, "lid only": found.lid_only, "alive only": found.alive}
+    for column, dates in shown.items():
+        assert " ".join(date.isoformat() for date in dates) == row[column]
