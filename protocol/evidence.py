@@ -30,8 +30,8 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "Monitored days (16 of 30, 2 to 15 of 30)",
         ("LidOpened.settings", "Dose.compartment", "Response.button", *_WHEN),
-        "days with at least one verified record of mode patient; never a heartbeat, never a "
-        "correction",
+        "days with at least one verified access or response of mode patient; days with the lid "
+        "alone are counted apart; never a heartbeat, never a correction",
     ),
     Figure(
         "Days with the device alive",
