@@ -93,6 +93,7 @@ class Publisher:
         async def act() -> None:
             stream = self._stream(dispenser, hello.epoch)
             stream.hello, stream.question = hello, body
+            self._schedule.active(self._now())
             # a plug that wobbles must not cost a question every time
             if self._out.flowing and self._now() - stream.questioned >= _ASK_AGAIN:
                 self._out.ask(stream)
@@ -104,6 +105,7 @@ class Publisher:
 
         async def act() -> None:
             stream = self._stream(dispenser, epoch)
+            self._schedule.active(self._now())
             urgent = [record for record in added if self._lanes.urgent(record.raw)]
             due = self._lanes.due((record.raw for record in added), self._now())
             passed = stream.last.next if stream.last else 0
@@ -254,9 +256,10 @@ class Publisher:
             due = min([due, *map(self._question_due, self._turns)])
             # what is overdue waits for something else: room, or an answer
             due = min([due, *(s.due for s in self._turns if s.opened and s.due > now)])
-            due = min(due, self._schedule.give_up_at)
         elif self._out.online and pause.until is not None and pause.probe is None:
             due = pause.until
+        if self._out.online:
+            due = min(due, self._schedule.next_look(now))
         return min(_LONGEST_IDLE, max(0.0, due - now))
 
     def _hurry(self) -> None:
@@ -274,6 +277,7 @@ class Publisher:
         )
         seconds = self._schedule.sleep_for(now, done or self.paused)
         if seconds is not None:
+            self._out.forget()
             self._link.sleep(seconds)
 
     def _is_asked(self, stream: Stream) -> bool:
