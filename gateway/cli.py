@@ -54,6 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     settings, tls = _load(arguments.config)
     config.prepare_data(arguments.config, settings)
+    config.claim_data(arguments.config, settings)
     logs.to_stderr(arguments.log_level)
     try:
         asyncio.run(daemon.run(settings, tls))

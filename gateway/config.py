@@ -1,5 +1,6 @@
 """The gateway's configuration: TOML in, checked settings out, one line for every mistake."""
 
+import fcntl
 import os
 import ssl
 import tomllib
@@ -235,6 +236,21 @@ def prepare_data(path: Path, config: Config) -> None:
         ) from error
     if not usable:
         raise _mistake(path, "gateway.data", f"{folder} must be writable")
+
+
+def claim_data(path: Path, config: Config) -> int:
+    """Lock the data folder for this process, until it closes the descriptor or ends.
+
+    Raises ConfigError if another gateway works there: two would share spool and client id.
+    """
+    folder = os.open(config.gateway.data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(folder)
+        text = f"{config.gateway.data!r} is in use by another gateway"
+        raise _mistake(path, "gateway.data", text) from error
+    return folder
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -77,6 +77,9 @@ def test_a_day_of_a_gateway(tmp_path: Path, pki: Pki) -> None:
             assert (code, err) == (0, "")
             assert out.startswith("gateway gw-1: all works (runs for ")
             assert "read to seq 30" in out
+            code, _, err = await gateway("run", "--config", path)
+            assert code == 2 and err.count("\n") == 1, err
+            assert "in use by another gateway" in err
 
             one.unplug()
             await r.broker.stop()
