@@ -177,6 +177,7 @@ class Participant:
     def busy(self) -> None:
         """It runs, from now on."""
         self.until_ns = None
+        self._clock.look_again()
 
     def idle(self, until_ns: int = NEVER, reached_ns: int = 0) -> None:
         """It has nothing to do before `until_ns`; by itself it has come to `reached_ns`."""
@@ -368,7 +369,6 @@ class VirtualClock(Clock):
         strict = self._waiter is None or self._condition is not None
         participant.busy()
         participant.run(min(event, limit + _SLACK_NS), 0 if strict else min(event, limit + _US))
-        self.look_again()
 
     def _next_timer(self) -> int:
         while self._timers and self._timers[0][2].callback is None:

@@ -28,6 +28,7 @@ __all__ = ["Cut", "EmulatedBoard", "Exit", "OutputEvent"]
 
 State = Literal["off", "booting", "running", "resetting"]
 
+_HANGS_WITHIN_S = 30.0  # real time, until a board that does not wait is known to hang
 # What the emulation itself occupies in the interpreter's heap; a test holds it to the truth.
 SHIM_HEAP = 64 * 1024
 
@@ -80,8 +81,9 @@ class EmulatedBoard:
         self._turns: Turns | None = None
         if isinstance(self._time, VirtualClock):
             self._turns = Turns(
-                self._time, name, on_output is not None, self._relay.in_flight, self._starved
-            )
+                self._time, name, on_output is not None,
+                self._relay.in_flight, self._starved, self._notify,
+            )  # fmt: skip
         self._process: BoardProcess | None = None
         self._environment = Environment(hardware)
         self._pin_names = {pin: name for name, pin in hardware.pins().items()}
@@ -105,16 +107,25 @@ class EmulatedBoard:
     # --- power and cable
 
     async def power_on(self) -> None:
-        """Switch on and return when the board has run boot.py; no-op when it is on."""
+        """Switch on and return when the board has run boot.py; no-op when it is on.
+
+        In virtual time it has also come to where it waits.
+        """
         if self.state == "off":
             self._forget()
             self._start("booting")
-        await self.wait_for(lambda: self.state in ("running", "off"))
+        started = ("running", "off")
+        await self.wait_for(lambda: self.state in started and self._waits(), _HANGS_WITHIN_S)
 
     async def power_cut(self) -> None:
-        """Battery and USB gone at once: nothing in RAM survives."""
-        self._end("power cut")
-        await self.wait_for(lambda: self._process is None)
+        """Battery and USB gone at once: nothing in RAM survives.
+
+        In virtual time it strikes where the board waits; inside of what it does, see `cut_at`.
+        """
+        with self._time.hold():
+            await self.wait_for(self._waits, _HANGS_WITHIN_S)
+            self._end("power cut")
+            await self.wait_for(lambda: self._process is None)
 
     async def cut_at(self, operation: int, byte: int) -> None:
         """Let power die inside the n-th (from 1) write or erase from now, after `byte` bytes.
@@ -152,7 +163,8 @@ class EmulatedBoard:
 
     async def close(self) -> None:
         """Switch off and leave nothing running; the object is done with."""
-        await self.power_cut()
+        self._end("power cut")
+        await self.wait_for(lambda: self._process is None)
         self._relay.detach()
         self._console.close()
         if self._turns:
@@ -312,6 +324,7 @@ class EmulatedBoard:
     def _message(self, message: Message) -> None:
         if message.kind == control.IDLE and self._turns:
             self._turns.idle(message)
+            self._notify()
             return
         if self._turns and message.kind not in control.QUIET:
             self._turns.noticed(message)
@@ -380,6 +393,9 @@ class EmulatedBoard:
         self._log.info("watchdog")
         self._retained.reason = control.REASON_TIMER
         self._end("watchdog")
+
+    def _waits(self) -> bool:
+        return self._turns is None or self._turns.waiting
 
     def _last_messages(self) -> None:
         if self._process:

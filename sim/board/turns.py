@@ -18,7 +18,7 @@ from sim.board.process import BoardProcess, Message
 from sim.clock import NEVER, VirtualClock
 
 _SLACK_US = 1000  # that starting may use up
-_HUNG_S = 5.0  # processor time without a sign of life
+_HUNG_S = 3.0  # processor time without a sign of life
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -26,7 +26,7 @@ class Turns:
     """One board's part in a `VirtualClock`, over all its boots.
 
     `watched`: others may act on its outputs; `in_flight` tells whether bytes are on their way in
-    the cable; `starved` is called when the watchdog bites.
+    the cable; `starved` is called when the watchdog bites, `hangs` when the board no longer waits.
     """
 
     def __init__(
@@ -36,10 +36,11 @@ class Turns:
         watched: bool,
         in_flight: Callable[[], bool],
         starved: Callable[[], None],
+        hangs: Callable[[], None],
     ) -> None:
         self._clock = clock
         self._watched = watched
-        self._starved = starved
+        self._starved, self._hangs = starved, hangs
         self._page = os.memfd_create(name)
         os.ftruncate(self._page, control.PAGE_SIZE)
         self._memory = mmap.mmap(self._page, control.PAGE_SIZE)
@@ -51,6 +52,11 @@ class Turns:
         self._kept: list[bytes] = []
         self._typable: Callable[[], None] | None = None
         self._sign = (0, 0.0)  # the board's time, and its processor time then
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the board waits for its turn, hangs, or is off."""
+        return self._process is None or self._parked or self._hung
 
     # --- life
 
@@ -196,6 +202,7 @@ class Turns:
             self._hung = True
             self._hand_over()
             self._wait_hung()
+            self._hangs()
 
     def _wait_hung(self) -> None:
         (bites,) = struct.unpack_from("<q", self._memory, control.STARVES_AT)

@@ -323,6 +323,25 @@ def test_the_watchdog_bites_in_virtual_time(
     in_virtual_time(scenario, HUNG.format(hang=hang))
 
 
+@pytest.mark.slow
+def test_a_hung_board_can_be_interrupted_and_switched_off(
+    in_virtual_time: Callable[..., None],
+) -> None:
+    async def scenario(bench: Bench, clock: VirtualClock) -> None:
+        bench.install(main="while True: pass")
+        await bench.board.power_on()
+        assert bench.board.state == "running"
+        await clock.paced(bench.mpremote("exec", "print('talks')"))
+        await clock.paced(bench.mpremote("soft-reset"))  # into the loop again
+        began = clock.now_ns
+        await clock.advance(86400)
+        assert clock.now_ns == began + 86400 * SECOND_NS
+        await bench.board.power_cut()
+        assert bench.board.state == "off"
+
+    in_virtual_time(scenario)
+
+
 def test_timers_of_the_board_tick_in_sleeps_loops_and_at_the_prompt(
     in_virtual_time: Callable[..., None],
 ) -> None:
