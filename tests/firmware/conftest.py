@@ -31,14 +31,14 @@ class Interpreter:
             return {"MICROPYPATH": f"{micropython.FIRMWARE}:.frozen"}
         return {"PYTHONPATH": f"{micropython.FIRMWARE}:{DEVICE / 'shim'}"}
 
-    def run(self, script: str, *arguments: str, given: str = "") -> str:
+    def run(self, script: str, *arguments: str, given: str = "", limit: int = 50) -> str:
         """Return what a script printed. Raises AssertionError with all its output if it failed."""
         result = subprocess.run(
             self.command(script, *arguments),
             input=given,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=limit,
             env=self.environment(),
         )
         assert result.returncode == 0, result.stdout[-2000:] + result.stderr

@@ -9,8 +9,14 @@ FIRMWARE = ROOT / "firmware"
 _LIMIT_S = 120
 
 
-def run(script: Path, *arguments: str, heap: str = "4M", limit: int = _LIMIT_S) -> str:
-    """Return what the script printed.
+def run(
+    script: Path,
+    *arguments: str,
+    heap: str = "4M",
+    limit: int = _LIMIT_S,
+    extra: Path = FIRMWARE,
+) -> str:
+    """Return what the script printed; `extra` is one more folder of modules.
 
     Raises AssertionError with all its output if it failed.
     """
@@ -20,7 +26,7 @@ def run(script: Path, *arguments: str, heap: str = "4M", limit: int = _LIMIT_S) 
         capture_output=True,
         text=True,
         timeout=limit,
-        env={"MICROPYPATH": f"{FIRMWARE}:{FIRMWARE / 'dispenser'}:.frozen"},
+        env={"MICROPYPATH": f"{FIRMWARE}:{FIRMWARE / 'dispenser'}:{extra}:.frozen"},
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
