@@ -13,6 +13,7 @@ from typing import Literal, Self
 
 from hardware.board import Board
 from sim.board import control, images
+from sim.board.cut import ArmedCut
 from sim.board.environment import Environment
 from sim.board.events import OPERATIONS, Cut, Exit, OutputEvent, output
 from sim.board.launcher import SOFT_RESET
@@ -90,8 +91,7 @@ class EmulatedBoard:
         self._cause = ""  # why the process is being ended
         self._changed = self._loop.create_future()
         self._watchdog = Watchdog(self._starved, self._last_messages, self._turns)
-        self._armed = (0, 0)  # operations until the cut, bytes of the last
-        self._echoed = False  # the board counts, too
+        self._armed = ArmedCut()
         self._cuts_before = 0
         self._forget()
 
@@ -133,11 +133,9 @@ class EmulatedBoard:
         A torn erase is half a block of 0xff. `wait_cut` tells when it has happened. Holds over
         resets; on a board that is off, it counts from power-on. Raises ValueError.
         """
-        if operation < 1 or byte < 0:
-            raise ValueError("operation counts from 1, byte from 0")
-        self._armed, self._echoed = (operation, byte), False
+        self._armed.arm(operation, byte)
         self._cuts_before = len(self.cuts)
-        self._send(control.pack(control.CUT, 0, operation, byte))
+        self._send(self._armed.message())
 
     async def wait_cut(self, timeout: float = 10) -> Cut:
         """The cut that `cut_at` armed; raises TimeoutError when it does not come."""
@@ -272,7 +270,7 @@ class EmulatedBoard:
     def _surroundings(self) -> list[bytes]:
         """What is true before the firmware looks: wiring, levels, and what outlives a reset."""
         messages = wiring(self.hardware) + self._environment.all() + self._retained.all()
-        messages.append(control.pack(control.CUT, 0, *self._armed))
+        messages.append(self._armed.message())
         fed_us = self._time.monotonic_ns() // 1000
         messages.append(control.pack(control.WATCHDOG, 0, self._watchdog.timeout_us, fed_us))
         return messages
@@ -310,7 +308,7 @@ class EmulatedBoard:
 
     def _off(self, cause: str) -> None:
         self.state = "off"
-        self._armed = (0, 0)
+        self._armed.disarm()
         self._watchdog.feed(0)
         self._relay.detach()
         if self._turns:
@@ -344,7 +342,7 @@ class EmulatedBoard:
             control.CLOCK: lambda said: self._retained.set_clock(said.stamp),
             control.SCRATCH: lambda said: self._retained.set_scratch(said.ident, said.value),
             control.OPERATION: self._operation,
-            control.CUT: self._cut_armed,
+            control.CUT: lambda said: self._armed.echo(said.value, said.stamp),
             control.CUT_DONE: self._cut,
             control.HEAP: self._heap_peak,
         }
@@ -364,13 +362,9 @@ class EmulatedBoard:
 
     def _operation(self, message: Message) -> None:
         self.operations += 1
-        if self._echoed:
-            self._armed = (max(self._armed[0] - 1, 0), self._armed[1])
+        self._armed.count()
         if message.ident == control.OP_ERASE:
             self.wear[message.value] += 1
-
-    def _cut_armed(self, message: Message) -> None:
-        self._echoed = (message.value, message.stamp) == self._armed
 
     def _cut(self, message: Message) -> None:
         kind = OPERATIONS[message.ident]
