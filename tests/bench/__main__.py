@@ -3,10 +3,15 @@
 import os
 import sys
 
-from tests.bench import codec, start
+from tests.bench import codec, firmware, gateway, start
 from tests.bench.figures import Bench
 
-BENCHES: dict[str, Bench] = {"codec": codec.figures, "start": start.figures}
+BENCHES: dict[str, Bench] = {
+    "codec": codec.figures,
+    "firmware": firmware.figures,
+    "gateway": gateway.figures,
+    "start": start.figures,
+}
 
 
 def main(chosen: list[str]) -> int:

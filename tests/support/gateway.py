@@ -137,11 +137,13 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def rig(folder: Path, pki: Pki) -> AsyncIterator[Rig]:
+async def rig(
+    folder: Path, pki: Pki, backend: type[ScriptedBackend] = ScriptedBackend
+) -> AsyncIterator[Rig]:
     """A broker and a backend that run; everything ends at the end, whatever happened."""
     made = Rig(folder, pki)
     await made.broker.start()
-    made.backend = ScriptedBackend(made.broker.port, pki)
+    made.backend = backend(made.broker.port, pki)
     try:
         await made.backend.start()
         yield made
