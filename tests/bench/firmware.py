@@ -22,6 +22,9 @@ _SCRIPT = Path(__file__).with_name("mp_full_flash.py")
 _WORLDS = micropython.ROOT / "tests" / "firmware" / "device"
 _SLOWER = 40
 """How much slower an RP2040 runs the same bytecode (30 to 60 by loops and hashes)."""
+_READ_BYTES_MS = 10_000
+"""Bytes a ms from the flash: QSPI at half the processor's clock, four bits at a time, one half
+lost to addresses."""
 _HEAP = 240 * 1024
 _LOAD_S = 15.0
 _SEED = 4
@@ -72,10 +75,8 @@ def _full_flash() -> Iterator[Figure]:
     yield Figure("append, full flash, 45 ms erases: p50", taken[len(taken) // 2], "ms", most=5)
     yield Figure("append, full flash, 45 ms erases: p99", taken[len(taken) * 99 // 100], "ms")
     yield Figure("append, full flash, 45 ms erases: max", taken[-1], "ms", most=250)
-    yield Figure(
-        f"start with a full journal, times {_SLOWER}", told["start"] / 1000 * _SLOWER, "ms",
-        most=300,
-    )  # fmt: skip
+    start = told["start"] / 1000 * _SLOWER + told["read"] / _READ_BYTES_MS
+    yield Figure("start with a full journal, as the board would", start, "ms", most=300)
     yield Figure("start with a full journal: read from flash", told["read"] / 1024, "KiB")
 
 
