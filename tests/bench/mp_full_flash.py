@@ -65,10 +65,6 @@ for _ in range(3):
     took = time.ticks_us() - start - flash.busy
     best = took if best is None else min(best, took)
 told = {"start": best, "read": flash.read, "held": journal.next - journal.first}
-    "start": time.ticks_us() - start - flash.busy,
-    "read": flash.read,
-    "held": journal.next - journal.first,
-}
 flash.erase_ms = int(sys.argv[1])
 taken = []
 for _ in range(400):
