@@ -26,7 +26,7 @@ app.add_typer(simulation)
 app.add_typer(regenerate, name="protocol")
 app.add_typer(evidence, name="evidence")
 app.command()(decode)
-Port = Annotated[Path, typer.Option(help="Serial port of the dispenser.")]
+Port = Annotated[Path, typer.Option(help="Serial port, such as /dev/ttyACM0.")]
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -36,8 +36,10 @@ def flash(
     firmware: Annotated[Path, typer.Option(help="Folder with the firmware's sources.")] = FIRMWARE,
 ) -> None:
     """Compile the firmware, copy it to a dispenser, verify every file, and start it."""
+    from protocol.schema import Service
     from tools import compile as compiling
     from tools import flash as flashing
+    from tools.port import PortError
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     console = Console(stderr=True)
@@ -50,32 +52,41 @@ def flash(
                 lambda total: bar.update(task, total=total),
                 lambda done: bar.advance(task, done),
             )
-    except (compiling.CompileError, flashing.FlashError, flashing.PromptError) as error:
+    except (compiling.CompileError, flashing.FlashError, PortError) as error:
         _fail("flash", error)
+    except KeyboardInterrupt:
+        _interrupted("flash", "the board holds half a firmware: run this again")
     version = f"{hello.major}.{hello.minor}.{hello.patch}"
     print(f"{port}: firmware {version} runs, service: {hello.service.name}")
+    if hello.service != Service.ok:
+        print(f"next: dosewire provision --port {port} --registry FILE")
 
 
 @app.command()
 def provision(
     port: Port,
     registry: Annotated[Path, typer.Option(help="File that keeps the secrets.")],
-    again: Annotated[bool, typer.Option(help="Begin a new epoch on a working one.")] = False,
+    again: Annotated[bool, typer.Option(help="Begin a new epoch; its records are lost.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Give a dispenser its id, a new epoch and its chain key."""
     from sim.backend.registry import RegistryError
     from tools import provision as provisioning
-    from tools.flash import FlashError, PromptError
+    from tools.flash import FlashError
+    from tools.port import PortError
 
     try:
         given = provisioning.provision(port, registry, again=again)
-    except (provisioning.ProvisionError, RegistryError, FlashError, PromptError) as error:
+    except (provisioning.ProvisionError, RegistryError, FlashError, PortError) as error:
         _fail("provision", error)
+    except KeyboardInterrupt:
+        _interrupted("provision", "run this again before the dispenser leaves the bench")
     if as_json:
         print(json.dumps({"dispenser": given.dispenser, "epoch": given.epoch}))
     else:
         print(f"{port}: dispenser {given.dispenser}, epoch {given.epoch}, {given.reason.name}")
+        if given.removed:
+            print(f"removed: epoch {given.previous} with its {given.removed} records")
 
 
 @app.command(context_settings=_PASSED_ON, add_help_option=False)
@@ -84,6 +95,11 @@ def backend(context: typer.Context) -> None:
     from sim.backend.cli import main
 
     raise typer.Exit(main(context.args))
+
+
+def _interrupted(command: str, told: str) -> NoReturn:
+    print(f"dosewire {command}: interrupted; {told}", file=sys.stderr)
+    raise typer.Exit(130)
 
 
 def _fail(command: str, error: Exception) -> NoReturn:

@@ -8,10 +8,11 @@ from pathlib import Path, PurePosixPath
 from protocol.schema import Hello
 from sim.hello import NoAnswerError, ask
 from tools.compile import SLOT, File, firmware
-from tools.prompt import Prompt, PromptError
+from tools.prompt import Prompt
 
 STARTS_WITHIN = 20.0
 """Seconds from reset to the app's first answer."""
+_RUN_AGAIN = "check cable and power, then run this again"
 # files of an earlier version would be imported in place of ones that are gone
 _STALE = f"""
 import os
@@ -40,7 +41,7 @@ def flash(
     """Compile, copy, verify, restart; return the HELLO of the app that then runs.
 
     `begin` gets the bytes to copy, `progress` those that have arrived. Raises CompileError,
-    PromptError or FlashError.
+    PortError or FlashError.
     """
     with tempfile.TemporaryDirectory(prefix="dosewire-") as scratch:
         files = firmware(source, Path(scratch))
@@ -57,18 +58,28 @@ def restarted(port: Path) -> Hello:
     try:
         return asyncio.run(ask(port, STARTS_WITHIN))
     except NoAnswerError as error:
-        raise FlashError(f"the firmware does not start: {error}") from error
+        raise FlashError(f"the firmware does not start: {error}; {_RUN_AGAIN}") from error
 
 
 def _copy(prompt: Prompt, files: Iterable[File], progress: Callable[[int], None]) -> None:
     paths = [file.path for file in files]
     folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents} - {"/"}
-    prompt.run(f"import os\nfor path in {sorted(folders)!r}:\n{_MAKE}")
+    prompt.run(f"import os\nfor path in {_NOT_YET!r}:\n{_REMOVE}")
+    prompt.run(f"for path in {sorted(folders)!r}:\n{_MAKE}")
     prompt.run(f"keep = {set(paths)!r}\n{_STALE}")
     for file in files:
         prompt.write(file.path, file.content, progress)
 
 
+# a copy that is cut short must not start as a mixture; without /slot the board takes slot a
+_NOT_YET = ("/main.py", "/slot")
+_REMOVE = """
+    try:
+        os.remove(path)
+    except OSError as error:
+        if error.errno != 2:
+            raise
+"""
 _MAKE = """
     try:
         os.mkdir(path)
@@ -81,7 +92,7 @@ _MAKE = """
 def _verify(prompt: Prompt, files: Iterable[File]) -> None:
     for file in files:
         if prompt.sha256(file.path) != file.sha256:
-            raise FlashError(f"{file.path}: the board reads other bytes than were written")
-
-
-__all__ = ["STARTS_WITHIN", "FlashError", "PromptError", "flash", "restarted"]
+            raise FlashError(
+                f"{file.path}: the board reads other bytes than were written: run this again, "
+                "and take the board out of service if it says so again"
+            )

@@ -15,12 +15,16 @@ from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 from serial import SerialException
 
+from tools.port import PortError, check
+
 _CHUNK = 1024
 _SILENCE = 10
 """Seconds without a byte after which a board that should answer is given up."""
+_NO_PROMPT = "does another program use the port, and is it a board with MicroPython?"
+_WENT = "the board went away: check cable and power, then run this again"
 
 
-class PromptError(RuntimeError):
+class PromptError(PortError):
     """The board does not answer, or what it was told to do failed; one line."""
 
 
@@ -28,7 +32,8 @@ class Prompt:
     """The raw REPL of one port; interrupts what runs, and soft-resets first."""
 
     def __init__(self, port: Path) -> None:
-        """Open it; raises PromptError if there is no board or it gives no prompt."""
+        """Open it; raises PortError if there is no board, PromptError if it gives no prompt."""
+        check(port)
         self._port = port
         said = io.StringIO()
         try:
@@ -37,9 +42,8 @@ class Prompt:
                 self._transport = SerialTransport(os.fspath(port), timeout=_SILENCE)
                 self._enter()
         except (TransportError, SerialException, OSError) as error:
-            raise PromptError(
-                f"{port}: no prompt: {_line(error)} {said.getvalue()[:80]}"
-            ) from error
+            met = f"{_line(error)} {said.getvalue()[:80]}".strip()
+            raise PromptError(f"{port}: no prompt: {met}; {_NO_PROMPT}") from error
 
     def _enter(self) -> None:
         try:
@@ -58,9 +62,17 @@ class Prompt:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the port; the board stays at its prompt unless it was reset."""
+        """Close the port; the board stays at its prompt, restarted if something went wrong."""
+        if error is not None:
+            self._restart()
         with contextlib.suppress(OSError, SerialException):
             self._transport.close()
+
+    def _restart(self) -> None:
+        # left at the prompt it would record nothing, and look like a dead one to the next command
+        with contextlib.suppress(TransportError, OSError, SerialException):
+            self._transport.enter_raw_repl(soft_reset=False)
+            self._transport.exec_raw_no_follow(_RESET)
 
     def run(self, code: str) -> str:
         """Return what `code` prints; raises PromptError with the exception's last line."""
@@ -92,7 +104,7 @@ class Prompt:
         except TransportExecError as error:
             raise PromptError(f"{self._port}: {what}: {_last(error.error_output)}") from error
         except (TransportError, SerialException, OSError) as error:
-            raise PromptError(f"{self._port}: {what}: {_line(error)}") from error
+            raise PromptError(f"{self._port}: {what}: {_line(error)}; {_WENT}") from error
 
 
 # the prompt's answer must be out before the port goes

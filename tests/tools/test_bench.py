@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,10 @@ import pytest
 from protocol.schema import Service
 from sim.backend import registry
 from sim.hello import ask
+from tools.compile import FIRMWARE
+from tools.flash import flash
 from tools.prompt import Prompt
+from tools.provision import provision
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +46,7 @@ def test_from_an_empty_board_to_one_in_service(bench, tmp_path):
     again = dosewire("provision", "--port", bench, "--registry", known)
     assert again.returncode == 1
     assert told["dispenser"] in again.stderr
+    assert re.search(r"removes its [1-9]\d* records for ever", again.stderr)
     assert hello(bench).epoch == told["epoch"]
 
     renewed = dosewire("provision", "--port", bench, "--registry", known, "--json", "--again")
@@ -53,6 +58,39 @@ def test_from_an_empty_board_to_one_in_service(bench, tmp_path):
         told["epoch"],
         second["epoch"],
     ]
+
+
+def test_a_flash_cut_short_does_not_start_as_a_mixture_and_is_mended_by_another(bench, tmp_path):
+    assert dosewire("flash", "--port", bench).returncode == 0
+    words = ("--registry", tmp_path / "registry.json", "--json")
+    told = json.loads(dosewire("provision", "--port", bench, *words).stdout)
+    left = 20_000
+
+    def interrupt(done):
+        nonlocal left
+        left -= done
+        if left < 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        flash(Path(bench), FIRMWARE, lambda _: None, interrupt)
+    given = dosewire("provision", "--port", bench, *words, "--again")
+    assert given.returncode == 1
+    assert "dosewire flash" in given.stderr
+    assert dosewire("flash", "--port", bench).returncode == 0
+    assert hello(bench).epoch == told["epoch"]
+
+
+def test_a_provisioning_cut_short_leaves_no_board_at_its_prompt(bench, tmp_path, monkeypatch):
+    assert dosewire("flash", "--port", bench).returncode == 0
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Prompt, "run", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        provision(Path(bench), tmp_path / "registry.json", again=False)
+    assert hello(bench).service == Service.unprovisioned
 
 
 def test_flashing_again_removes_what_is_stale_and_keeps_the_journal(bench, tmp_path):
