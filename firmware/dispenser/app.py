@@ -49,6 +49,7 @@ _SHOW_MS = const(10000)
 _HEARD_S = const(180)  # a gateway that says nothing for longer is gone
 _HUNG = const(0xFFFF0000)  # what is left of a start that hung; the low bits are its tasks
 _MINUTES = const(15)
+_GARBAGE = const(32768)  # bytes that may come together before they are collected
 
 
 class About:
@@ -76,6 +77,8 @@ class World:
 class Dispenser:
     # `safe` leaves out what a patient can do without: starts came to nothing again and again
     def __init__(self, safe=False):
+        gc.collect()
+        gc.threshold(_GARBAGE)
         self._safe = safe
         self._fault = chip.fault()
         chip.keep_fault(_HUNG)

@@ -15,7 +15,6 @@ _DAY = const(86400)
 _CONFIRM_S = const(20)  # what hangs or crashes does so before
 _SOUND_S = const(60)  # a start that lasts so long came to something
 _COLLECT = const(5)  # steps
-_THRESHOLD = const(32768)
 _NOT_MEASURED = const(255)
 _NEVER = const(0xFFFFFFFF)
 _MOST = const(65535)
@@ -41,8 +40,6 @@ class Upkeep:
         self._steps = 0
 
     def start(self):
-        gc.collect()
-        gc.threshold(_THRESHOLD)
         self._slots.start()
 
     def step(self):
