@@ -17,10 +17,32 @@ AFTER_DOSE, SET_TIME = 1, 2
 
 
 def settings(*windows: list[int], questions: Any = (), **other: int) -> list[Any]:
-    """Settings version 7 in Berlin; a window is [number, compartment, days, minute, length, quiet]."""
+    """Version 7 in Berlin; a window is [number, compartment, days, minute, length, in quiet]."""
     named = {"volume": 2, "reminders": 2, "quiet_start": 1260, "quiet_end": 480}
     named |= {"silence": 24, "sets": 1} | other
     return [7, *named.values(), timeline.zone(), list(windows), list(questions)]
+
+
+def chatter(minute: str, start: int, end: int, edges: int) -> str:
+    """So many edges of the lid within a second, the first one opening it."""
+    step = (end - start) / edges
+    deeds = ("open", "close")
+    return "".join(f"{minute}:{start + n * step:06.3f} {deeds[n % 2]}\n" for n in range(edges))
+
+
+def _at(second: int) -> str:
+    return f"{10 + second // 3600}:{second // 60 % 60:02}:{second % 60:02}"
+
+
+def flaps(count: int) -> str:
+    """The lid moved every second, so often."""
+    return "".join(f"{_at(n)} {('open', 'close')[n % 2]}\n" for n in range(count))
+
+
+def flapped(told: int) -> list[str]:
+    """What must become of it: so many moves are told, then the lid is at fault."""
+    words = ("lid_opened", "lid_closed reached none")
+    return [f"{_at(n)} {words[n % 2]}" for n in range(told)]
 
 
 MORNING = [1, 1, DAILY, 480, 60, 0]
@@ -201,6 +223,38 @@ INPUTS = [
         10:00:05 dose_end 1 x1
         10:00:09 lid_closed reached 1""",
         "10:04:00",
+    ),
+]
+
+CHATTER = [
+    Case(
+        "a lid that chatters for a second and stays open: a fault, and opened when it settled",
+        "2026-03-02 10:00",
+        PLAIN,
+        chatter("10:00", 0, 1, 51) + "10:00:30 close",
+        """10:00:00 fault chatter 0
+        10:00:00 lid_opened
+        10:00:30 lid_closed reached none""",
+        "10:02:00",
+    ),
+    Case(
+        "a lid that never stops: one fault, and an hour later still nothing else",
+        "2026-03-02 10:00",
+        PLAIN,
+        "\n".join(chatter("10:00", second, second + 1, 50) for second in range(59))
+        + "\n10:02:00 press 1",
+        """10:00:00 fault chatter 0
+        10:02:00 response 1""",
+        "10:59:00",
+    ),
+    Case(
+        "a lid that flaps for longer than hands do is taken down until it has been quiet",
+        "2026-03-02 10:00",
+        PLAIN,
+        flaps(660) + "11:30:00 open\n11:30:05 close",
+        "\n".join([*flapped(620), "10:10:20 fault chatter 0", "11:30:00 lid_opened"])
+        + "\n11:30:05 lid_closed reached none",
+        "11:32:00",
     ),
 ]
 
@@ -713,6 +767,7 @@ PANEL = [
 ]  # fmt: skip
 
 TABLES = {
+    "chatter": CHATTER,
     "inputs": INPUTS, "responses": RESPONSES, "windows": WINDOWS, "clocks": CLOCKS,
     "modes": MODES, "panel": PANEL,
 }  # fmt: skip

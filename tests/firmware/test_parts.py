@@ -17,7 +17,9 @@ FILES = sorted(FIRMWARE.rglob("*.py"))
 ABSENT = {"hmac", "ssl", "network", "socket", "logging", "datetime", "base64", "ffi", "termios"}
 
 
-@pytest.mark.parametrize("script", ["mp_check_parts.py", "mp_check_time.py", "mp_check_panel.py"])
+@pytest.mark.parametrize(
+    "script", ["mp_check_parts.py", "mp_check_time.py", "mp_check_panel.py", "mp_check_day.py"]
+)
 def test_checks(interpreter: Any, script: str) -> None:
     text = (DEVICE / script).read_text(encoding="utf-8")
     names = re.findall(r"^def (check_\w+)", text, re.MULTILINE)

@@ -1,10 +1,10 @@
 """What a patient does and what must become of it, as text that reads like a table.
 
-`does`, one line a deed: `08:05:02 reach 1`. Deeds: open, close, reach N (0.4 s), break N, whole N,
-press N (0.2 s), hold N, release N, service, clock HH:MM:SS (the dispenser's clock is set to it), cut
-(power away and back), test (the beams' self-test), delivered SEQ, bench MINUTES. `becomes`: what is
-recorded, or seen on the panel. Times are local; `+1 ` before one is the next day, `b` behind it the
-second time of an hour that repeats.
+`does`, one line a deed: `08:05:02 reach 1`. Deeds: open, close, reach N (0.4 s), break N,
+whole N, press N (0.2 s), hold N, release N, service, clock HH:MM:SS (the dispenser's clock is set
+to it), cut (power away and back), test (the beams' self-test), delivered SEQ, bench MINUTES.
+`becomes`: what is recorded, or seen on the panel. Times are local; `+1 ` before one is the next
+day, `b` behind it the second time of an hour that repeats.
 """
 
 import dataclasses

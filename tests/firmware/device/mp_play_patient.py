@@ -1,9 +1,10 @@
 # Plays scenarios of edges and of time into Inputs and Patient with a clock of its own. In: JSON
-# list of {"start": [active inputs], "edges": [[ms, input, active]], "late": ms between looks or 0,
-# "beat": ms between looks when nothing happens, "until": ms, "time": s of the day at 0 or null,
-# "clock": [[ms, s of the day]], "settings": SETTINGS as a list, "boots": [ms], "seen": [[ms, seq]],
-# "pulses": [ms], "modes": [[ms, mode, minutes]]}. Out: JSON list of {"records": [[type, values, ms,
-# mode]], "panel": [[ms, word]]}; ticks wrap in the middle of every scenario.
+# list of {"start": [active inputs], "edges": [[ms, input, active]], "late": ms between looks or
+# 0, "beat": ms between looks when nothing happens, "until": ms, "time": s of the day at 0 or null,
+# "clock": [[ms, s of the day]], "settings": SETTINGS as a list, "settings_at": [[ms, SETTINGS]],
+# "boots": [ms], "seen": [[ms, seq]], "pulses": [ms], "modes": [[ms, mode, minutes]]}.
+# Out: JSON list of {"records": [[type, values, ms, mode]], "panel": [[ms, word]]}; ticks wrap in
+# the middle of every scenario.
 import json
 import sys
 
