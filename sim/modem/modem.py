@@ -16,6 +16,7 @@ _ANSWER_S = 0.02
 _REENUMERATE_S = 3.0
 _SIM_S = 1.0
 _SEARCH_AGAIN_S = 30.0
+_FINAL_CAUSES = frozenset((3, 6, 7, 8, 11))  # TS 24.301 clause 5.5.1.2.5: no try until a restart
 _DENIED_AGAIN_S = 720.0  # T3402, TS 24.301 clause 10.2
 
 
@@ -46,6 +47,7 @@ class Modem:
         self._timers: list[asyncio.TimerHandle] = []
         self._busy_until = 0.0
         self._typed = bytearray()
+        self._tries = 0
         self.present = False
         self.contexts: dict[int, tuple[str, str]] = {}
         self._clear()
@@ -74,6 +76,7 @@ class Modem:
         """Cut its power."""
         self._stop()
         self.faults.dead = self.faults.hang = False
+        self.faults.reboot_loop_s = 0.0
 
     def reset(self) -> None:
         """Restart the module as its own command does."""
@@ -159,21 +162,28 @@ class Modem:
         if not (self.unlocked and self.radio == 1 and self.automatic):
             return
         self.searching = True
-        jitter = self._dice.uniform(0.7, 1.5)
-        self.later(self.network.attach_s * jitter, self._attach)
+        self._attach_in(self.network.attach_s * self._dice.uniform(0.7, 1.5))
 
-    def _attach(self) -> None:
+    def _attach_in(self, seconds: float) -> None:
+        # one attach procedure at a time (TS 24.301 clause 5.5.1)
+        self._tries += 1
+        self.later(seconds, self._attach, self._tries)
+
+    def _attach(self, attempt: int) -> None:
+        if attempt != self._tries:
+            return
         network = self.network
         able = self.radio == 1 and self.automatic and self.unlocked
         if not able or self.registered or self.faults.stuck_radio:
             return
         if not network.coverage:
-            self.later(_SEARCH_AGAIN_S, self._attach)
+            self._attach_in(_SEARCH_AGAIN_S)
             return
         network.attaches.append(self._loop.time())
         if network.denied is not None:
             self.last_cause = network.denied
-            self.later(_DENIED_AGAIN_S, self._attach)
+            if network.denied not in _FINAL_CAUSES:
+                self._attach_in(_DENIED_AGAIN_S)
         else:
             self.registered, self.searching, self.last_cause = True, False, None
             self.faults.no_data = False

@@ -62,7 +62,7 @@ class Faults:
     no_data_until_reset: bool = False  # the same, until the module is reset
     stale_interface: bool = False  # nothing passes until the host's interface is renewed
     stuck_radio: bool = False  # never registers until the radio was off
-    reboot_loop_s: float = 0.0  # restarts by itself after so many seconds
+    reboot_loop_s: float = 0.0  # restarts after so many seconds, until its power is cut
     no_reboot: bool = False  # CFUN=1,1 is answered with OK and nothing happens
     slow_s: float = 0.0  # more delay for every answer
     delay_next_s: float = 0.0  # more delay for the next answer only

@@ -1,0 +1,69 @@
+"""The loop that keeps a modem connected: look, decide, act; `dry`: say what would be done."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from gateway.modem.driver import Driver
+from gateway.modem.rungs import Rung
+from gateway.modem.supervisor import Fault, Order, Seen, Supervisor
+
+_log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Joins a driver and its supervisor; `unix` gives Unix seconds.
+
+    on_order: told each look and what followed, for status, metrics and tests.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        supervisor: Supervisor,
+        unix: Callable[[], float],
+        dry: bool = False,
+    ) -> None:
+        self.alarm = ""
+        self.on_order: Callable[[Seen, Order], None] = lambda seen, order: None
+        self.beat: Callable[[], None] = lambda: None
+        self._driver = driver
+        self._supervisor = supervisor
+        self._unix = unix
+        self._dry = dry
+
+    async def run(self) -> None:
+        """Keep it connected until cancelled."""
+        try:
+            while True:
+                self.beat()
+                order = await self.once()
+                await asyncio.sleep(order.wait)
+        finally:
+            self._driver.close()
+
+    async def once(self) -> Order:
+        """Look, decide and act once."""
+        seen = await self._driver.look()
+        before = self._supervisor.fault
+        order = self._supervisor.step(self._unix(), seen)
+        if order.fault is not before:
+            _log.info("modem: %s", order.fault.value)
+        self.on_order(seen, order)
+        await self._act(order)
+        return order
+
+    async def _act(self, order: Order) -> None:
+        self.alarm = order.alarm
+        if self._dry:
+            return
+        if order.unlock:
+            refusal = await self._driver.unlock()
+            self.alarm = f"{order.alarm}: {refusal}" if refusal else ""
+        if order.rung is not None and order.rung > Rung.DIAGNOSE:
+            await self._driver.perform(order.rung, order.clear_forbidden)
+
+    @property
+    def fault(self) -> Fault:
+        """What is wrong now."""
+        return self._supervisor.fault
