@@ -229,7 +229,9 @@ class Script:
 
     async def _cut_inside_a_write(self, dispenser: Dispenser) -> None:
         async with dispenser.held:
-            free = [n for n in range(5) if f"button{n}" not in dispenser.active]
+            # a button that was not pressed just before: the same again may be no new response
+            answer = self._patients[dispenser.name].answer
+            free = [n for n in range(5) if f"button{n}" not in dispenser.active and n != answer]
             button = f"button{self._rng.choice(free)}"
             await dispenser.board.cut_at(1, self._rng.randrange(1, 64))
             dispenser.touch(button, True)

@@ -17,12 +17,16 @@ _PAUSE_S = (0.15, 0.4)
 
 
 class Patient:
-    """Opens, reaches, closes, presses; `edges` counts what was touched or let go."""
+    """Opens, reaches, closes, presses; `edges` counts what was touched or let go.
+
+    `answer` is the number of the button touched last, -1 if none was.
+    """
 
     def __init__(self, dispenser: Dispenser, rng: random.Random, rest_s: float = 0.0) -> None:
         """`rest_s`: mean time between one thing and the next."""
         self.dispenser = dispenser
         self.edges = 0
+        self.answer = -1
         self._opened: float | None = None
         self._rng = rng
         self._rest_s = rest_s
@@ -109,6 +113,8 @@ class Patient:
     def _touch(self, name: str, active: bool) -> None:
         self.dispenser.touch(name, active)
         self.edges += 1
+        if name.startswith("button"):
+            self.answer = int(name[-1])
 
     async def _pause(self, seconds: Sequence[float]) -> None:
         await asyncio.sleep(self._rng.uniform(*seconds))

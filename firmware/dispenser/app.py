@@ -46,6 +46,7 @@ _ANNOUNCE_S = const(60)
 _SAFE_S = const(3600)
 _TEST_STEPS = const(30)  # of upkeep, between looks at the beams
 _SHOW_MS = const(10000)
+_TECH_MINUTES = const(15)  # who sets the time by hand is at work on it
 _HEARD_S = const(180)  # a gateway that says nothing for longer is gone
 _HUNG = const(0xFFFF0000)  # what is left of a start that hung; the low bits are its tasks
 _MINUTES = const(15)
@@ -181,6 +182,8 @@ class Dispenser:
             self._doubt(seconds)
             return False
         changed = self._keeper.sync(seconds, ms)
+        if self._recorder and source == wire.SOURCE_TECHNICIAN:
+            self._patient.enter(wire.MODE_TECHNICIAN, _TECH_MINUTES)
         if changed and self._recorder:
             self._patient.clock_set(changed)
             self._recorder.housekeeping(wire.TIME_SET, changed + (uncertainty, source))

@@ -38,6 +38,9 @@ class Plain:
     def clock_set(self, values):
         pass
 
+    def enter(self, mode, minutes):
+        pass
+
     def step(self):
         self._access.step()
 
