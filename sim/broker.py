@@ -183,7 +183,7 @@ def _command(name: str) -> str:
     # Debian keeps daemons in /usr/sbin, which is not on a user's path
     found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if found is None:
-        raise BrokerError(f"{name} is not installed: run `make setup`")
+        raise BrokerError(f"{name} is not installed: apt-get install {name}")
     return found
 
 

@@ -111,7 +111,7 @@ def tied(command: Sequence[str]) -> list[str]:
     """
     setpriv = shutil.which("setpriv", path=os.environ.get("PATH", "") + ":/usr/bin")
     if setpriv is None:
-        raise ChildError("setpriv is not installed: run `make setup`")
+        raise ChildError("setpriv is not installed: apt-get install util-linux")
     return [
         setpriv,
         "--pdeathsig",

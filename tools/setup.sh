@@ -12,14 +12,15 @@ venv=$2
 
 missing=""
 command -v mosquitto >/dev/null 2>&1 || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
-"$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+"$python" -c 'import ensurepip, venv' 2>/dev/null ||
+    missing="$missing $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
 
 if [ -n "$missing" ]; then
     root=""
     if [ "$(id -u)" -ne 0 ]; then
         root="sudo"
         command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null || {
-            echo "setup: missing$missing; install them, then try again:" >&2
+            echo "setup: missing$missing; install that as root, then try again:" >&2
             echo "  apt-get update && apt-get install -y --no-install-recommends$missing" >&2
             exit 2
         }
@@ -30,9 +31,10 @@ if [ -n "$missing" ]; then
     DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends $missing
 fi
 
-[ -x "$venv/bin/python" ] || {
+# pip comes last: without it a venv was cut short
+[ -x "$venv/bin/pip" ] || {
     echo "setup: making $venv"
-    "$python" -m venv "$venv"
+    "$python" -m venv --clear "$venv"
 }
 echo "setup: installing the Python packages of requirements.lock"
 "$venv/bin/pip" install -q --disable-pip-version-check --require-hashes \
