@@ -30,7 +30,8 @@ def machine(tmp_path):
     make("id", "#!/bin/sh\necho 1000\n")
     make(
         "python3",
-        f'#!/bin/sh\ncase "$*" in *ensurepip*|"-m venv"*) exit 7;; esac\nexec {sys.executable} "$@"\n',
+        '#!/bin/sh\ncase "$*" in *ensurepip*|"-m venv"*) exit 7;; esac\n'
+        f'exec {sys.executable} "$@"\n',
     )
 
     def setup(python="python3"):
