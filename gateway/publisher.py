@@ -5,7 +5,6 @@ elsewhere (a commit, a PUBACK, a message) waits in the inbox.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,12 +18,13 @@ from gateway.gaps import Span, doubt_of
 from gateway.lanes import MAY_BE_URGENT, Lanes
 from gateway.outbox import Link, Outbox
 from gateway.pause import Pause
+from gateway.roster import Roster
 from gateway.schedule import Schedule
-from gateway.spool import Accepted, Spool, is_whole
+from gateway.spool import Accepted, Spool, is_sound
 from gateway.spool import Link as Record
 from gateway.stream import Stream
 from gateway.watermarks import Verdict, judge, parse
-from protocol import schema, wire
+from protocol import schema
 
 _log = logging.getLogger(__name__)
 _MAX_INBOX = 1000
@@ -72,8 +72,7 @@ class Publisher:
         self._lanes = Lanes(publishing)
         self._schedule = Schedule(publishing.profile)
         self._devices: Sequence[Device] = ()
-        self._streams: dict[tuple[str, int], Stream] = {}
-        self._turns: deque[Stream] = deque()
+        self._streams = Roster()
         self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
         self._wake = asyncio.Event()
         pause = Pause(settings.retry_min, settings.probe_max)
@@ -91,7 +90,7 @@ class Publisher:
         """Ask for the watermark: a session began."""
 
         async def act() -> None:
-            stream = self._stream(dispenser, hello.epoch)
+            stream = self._streams.of(dispenser, hello.epoch)
             stream.hello, stream.question = hello, body
             self._schedule.active(self._now())
             # a plug that wobbles must not cost a question every time
@@ -104,7 +103,7 @@ class Publisher:
         """Take note of records in the spool: those that are new, end of what was read."""
 
         async def act() -> None:
-            stream = self._stream(dispenser, epoch)
+            stream = self._streams.of(dispenser, epoch)
             self._schedule.active(self._now())
             urgent = [record for record in added if self._lanes.urgent(record.raw)]
             due = self._lanes.due((record.raw for record in added), self._now())
@@ -177,7 +176,7 @@ class Publisher:
     async def run(self, devices: Sequence[Device]) -> None:
         """Publish for ever; raises SpoolError never, it waits for the spool instead."""
         self._devices = devices
-        await self._again_until_done(self._load)
+        await self._again_until_done(lambda: self._streams.load(self._spool))
         while True:
             self.beat()
             while self._inbox:
@@ -212,35 +211,17 @@ class Publisher:
         self._inbox.append(act)
         self._wake.set()
 
-    async def _load(self) -> None:
-        for saved in await self._spool.saved():
-            stream = self._stream(saved.dispenser, saved.epoch)
-            stream.end = max(stream.end, saved.end)
-            stream.last = stream.last or saved.watermark
-            stream.doubts = list(saved.doubts)
-            if saved.hello is not None and stream.question is None:
-                with contextlib.suppress(wire.WireError):
-                    stream.hello = wire.parse(schema.Hello, saved.hello)
-                    stream.question = saved.hello
-
-    def _stream(self, dispenser: str, epoch: int) -> Stream:
-        stream = self._streams.get((dispenser, epoch))
-        if stream is None:
-            stream = self._streams[dispenser, epoch] = Stream(dispenser, epoch)
-            self._turns.append(stream)
-        return stream
-
     # ---- when -------------------------------------------------------------------------------
 
     def _ask_all(self) -> None:
-        for stream in self._turns:
+        for stream in self._streams:
             stream.asked = 0
             self._out.ask(stream)
 
     def _ask_due(self) -> bool:
         if not self._out.flowing:
             return False
-        for stream in self._turns:
+        for stream in self._streams:
             if self._question_due(stream) <= self._now():
                 return self._out.ask(stream) is not None
         return False
@@ -253,9 +234,9 @@ class Publisher:
         now, pause = self._now(), self._out.pause
         due = _LONGEST_IDLE + now
         if self._out.flowing:
-            due = min([due, *map(self._question_due, self._turns)])
+            due = min([due, *map(self._question_due, self._streams)])
             # what is overdue waits for something else: room, or an answer
-            due = min([due, *(s.due for s in self._turns if s.opened and s.due > now)])
+            due = min([due, *(s.due for s in self._streams if s.opened and s.due > now)])
         elif self._out.online and pause.until is not None and pause.probe is None:
             due = pause.until
         if self._out.online:
@@ -273,7 +254,7 @@ class Publisher:
         now = self._now()
         done = not self._out.waits and not any(
             stream.has_work(now) or stream.flights or self._is_asked(stream)
-            for stream in self._turns
+            for stream in self._streams
         )
         seconds = self._schedule.sleep_for(now, done or self.paused)
         if seconds is not None:
@@ -290,14 +271,13 @@ class Publisher:
             return False
         if self.paused:
             return self._out.pause.may_probe(self._now()) and await self._try_probe()
-        if any(self._launch_urgent(stream) for stream in self._turns):
+        if any(self._launch_urgent(stream) for stream in self._streams):
             return True
         if not self._out.room(urgent=False):
             return False
-        for stream in list(self._turns):
+        for stream in list(self._streams):
             if await self._prepare(stream) and self._launch_next(stream):
-                self._turns.remove(stream)
-                self._turns.append(stream)
+                self._streams.had_its_turn(stream)
                 return True
         return False
 
@@ -307,7 +287,7 @@ class Publisher:
             if start is None:
                 return False
             links = await self._spool.fetch(stream.dispenser, stream.epoch, start)
-            spoilt = [link for link in links if not _is_sound(link)]
+            spoilt = [link for link in links if not is_sound(link)]
             if spoilt:
                 await self._mend(stream, spoilt)
             else:
@@ -325,13 +305,13 @@ class Publisher:
         body = stream.take_urgent() if self._out.room(urgent=True) else None
         if body is None:
             return False
-        if not self._out.fits(stream, body, self._turns):
+        if not self._out.fits(stream, body, self._streams):
             stream.give_back(body)
             return False
         return self._out.launch(stream, body) is not None
 
     def _launch_next(self, stream: Stream) -> bool:
-        stream.blocked = not self._out.fits(stream, stream.ready[0], self._turns)
+        stream.blocked = not self._out.fits(stream, stream.ready[0], self._streams)
         if stream.blocked:
             return False
         self._out.launch(stream, stream.ready.popleft())
@@ -339,14 +319,14 @@ class Publisher:
 
     async def _try_probe(self) -> bool:
         pause = self._out.pause
-        for stream in self._turns:
+        for stream in self._streams:
             body = stream.take_urgent()
             if body is None and await self._prepare(stream):
                 body = stream.take_one()
             if body is not None:
                 pause.probe = self._out.launch(stream, body)
                 return True
-        tokens = (self._out.ask(stream) for stream in self._turns)
+        tokens = (self._out.ask(stream) for stream in self._streams)
         pause.probe = next((token for token in tokens if token is not None), None)
         if pause.probe is None:
             # nothing to ask with: the next thing to be published is the probe
@@ -356,7 +336,7 @@ class Publisher:
     # ---- watermarks -------------------------------------------------------------------------
 
     async def _mark(self, dispenser: str, mark: schema.Watermark) -> None:
-        stream = self._streams.get((dispenser, mark.epoch))
+        stream = self._streams.find(dispenser, mark.epoch)
         if stream is None:
             self._counters.add("downlink_unknown")
             _log.warning("watermark of unknown dispenser=%s epoch=%d", dispenser, mark.epoch)
@@ -398,7 +378,7 @@ class Publisher:
         found = await self._spool.newest(
             stream.dispenser, stream.epoch, start, MAY_BE_URGENT, _URGENT_LOOKED_AT
         )
-        sound = (record for record in found if _is_sound(record))
+        sound = (record for record in found if is_sound(record))
         return [record for record in sound if self._lanes.urgent(record.raw)][:_URGENT_AT_ONCE]
 
     def _want(self, stream: Stream, spans: list[Span]) -> None:
@@ -415,7 +395,3 @@ class Publisher:
         elif done.holes:
             text = ",".join(f"{first}..{last}" for first, last in done.holes[:8])
             _log.warning("%s seq=%s not in the spool, read again", stream, text)
-
-
-def _is_sound(record: Record) -> bool:
-    return is_whole(record.raw) and wire.seq_of(record.raw) == record.seq

@@ -308,6 +308,11 @@ class Spool:
         await self._database.close(within)
 
 
+def is_sound(link: Link) -> bool:
+    """Tell whether a record's bytes are whole and fit their key."""
+    return is_whole(link.raw) and wire.seq_of(link.raw) == link.seq
+
+
 def is_whole(raw: bytes) -> bool:
     """Tell whether bytes have the length that a record says it has."""
     return len(raw) >= _RECORD_HEAD and len(raw) == _RECORD_HEAD + raw[_LENGTH_AT]

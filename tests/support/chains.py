@@ -42,6 +42,19 @@ def make_chain(secret: bytes, device: bytes, epoch: int, count: int) -> list[byt
     return raws
 
 
+def plain_chain(count: int, urgent: tuple[int, ...] = ()) -> list[bytes]:
+    """Return linked records without real tags, for tests where nobody verifies: made fast.
+
+    Those at `urgent` are responses of the highest button.
+    """
+    chain = []
+    for seq in range(count):
+        kind, data = (0x24, b"\0\1\4\0" + bytes(4)) if seq in urgent else (0x20, b"\0\1")
+        head = struct.pack(">IHIHBB", seq, 1, 0, 0, kind, len(data))
+        chain.append(head + data + struct.pack(">Q", seq ^ 0x5A5A5A5A))
+    return chain
+
+
 def events_body(epoch: int, previous: bytes, raws: list[bytes]) -> bytes:
     """Return the body of EVENTS for contiguous records."""
     return struct.pack(">I8sB", epoch, previous, len(raws)) + b"".join(raws)
