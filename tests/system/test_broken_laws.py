@@ -44,7 +44,8 @@ BREAKS = [
         "prune at PUBACK",
         "gateway/publisher.py",
         "            if self._out.acked(token, code):\n",
-        '            await self._spool._database.run(lambda db: db.execute("DELETE FROM records"))\n'
+        "            await self._spool._database.run(\n"
+        '                lambda db: db.execute("DELETE FROM records"))\n'
         "            if self._out.acked(token, code):\n",
         "tests/gateway/test_process.py::test_nothing_pruned_at_puback",
     ),
