@@ -44,6 +44,9 @@ class Host(Protocol):
     async def passes(self) -> bool | None:
         """Tell whether packets come back from beyond the modem; None: not known."""
 
+    def connected(self) -> bool:
+        """Tell whether the uplink's session stands, as far as it knows."""
+
     def heard(self) -> float | None:
         """Return how many seconds ago the broker was heard, None: never."""
 
@@ -113,6 +116,7 @@ class Driver:
         serving = next((reg for reg in known if reg.packet_service_usable), None)
         denied = serving is None and any(reg.stat == DENIED for reg in known)
         address = await self._address(at) if serving else None
+        connected = self._host.connected()
         await self._note_signal(at, serving)
         return Seen(
             present=True,
@@ -123,7 +127,8 @@ class Driver:
             denied=denied,
             cause=await self._cause(at, known) if denied else None,
             address=address,
-            passes=await self._host.passes() if address else None,
+            passes=await self._host.passes() if address and not connected else None,
+            connected=connected,
             traffic=traffic,
         )
 

@@ -36,7 +36,8 @@ class Seen:
     """What a look at the modem found; None: not known.
 
     card: a state of +CPIN, or "ABSENT", "FAILED". cause: EMM cause of a refusal. passes: packets
-    came back from beyond the modem. traffic: seconds since the broker was last heard.
+    came back from beyond the modem. connected: the uplink's session stands, as far as it knows.
+    traffic: seconds since the broker was last heard.
     """
 
     present: bool = False
@@ -48,6 +49,7 @@ class Seen:
     cause: int | None = None
     address: str | None = None
     passes: bool | None = None
+    connected: bool = False
     traffic: float | None = None
 
 
@@ -199,7 +201,7 @@ class Supervisor:
         if now < self._settled_at:
             return Order(self.fault, _LOOK, alarm=alarm)
         rung = self._next()
-        if rung is None:
+        if rung is None or self._budgets.free_at(rung, now) - now > HOUR:
             return self._from_the_start(now, alarm)
         return self._take(rung, now, alarm, rung)
 
@@ -274,6 +276,9 @@ def diagnose(seen: Seen, policy: Policy) -> Fault:
         return Fault.ROAMING
     if seen.address is None:
         return Fault.NO_CONTEXT
+    if seen.connected:
+        # its keepalive may be an hour: no traffic is asked for while it stands
+        return Fault.NONE
     return Fault.SERVER if seen.passes else Fault.NO_DATA
 
 

@@ -48,6 +48,11 @@ class Host:
     async def passes(self) -> bool | None:
         return self._wire.modem.passes
 
+    def connected(self) -> bool:
+        # MQTT 5 clause 3.1.2.10: one and a half times the keepalive
+        heard = self.heard()
+        return heard is not None and heard <= 1.5 * _PING_S
+
     def heard(self) -> float | None:
         return None if self._heard is None else self._loop.time() - self._heard
 

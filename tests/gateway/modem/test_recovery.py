@@ -126,6 +126,7 @@ def test_each_fault_and_its_rung(
     assert took < limit
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_is_no_fault_of_the_modem(tmp_path: Path) -> None:
     async def scenario() -> None:
         bench = Bench(tmp_path)
@@ -142,6 +143,7 @@ def test_a_server_that_is_down_is_no_fault_of_the_modem(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cause", [7, 11, 15, None])
+@pytest.mark.slow
 def test_seven_days_of_denied_registration(tmp_path: Path, cause: int | None) -> None:
     async def scenario() -> Bench:
         bench = Bench(tmp_path)
@@ -185,7 +187,8 @@ def test_denied_and_then_allowed(tmp_path: Path) -> None:
     print(f"\nallowed again: connected after {run(scenario()):.0f} s")
 
 
-@pytest.mark.parametrize("hours", [0.2, 1, 6, 48])
+@pytest.mark.parametrize("hours", [0.2, 1, 6, 24])
+@pytest.mark.slow
 def test_no_coverage(tmp_path: Path, hours: float) -> None:
     async def scenario() -> tuple[float, list[tuple[float, Rung]]]:
         bench = Bench(tmp_path)
@@ -207,6 +210,7 @@ def test_no_coverage(tmp_path: Path, hours: float) -> None:
     assert _per_hour([at for at, rung in rungs if rung >= Rung.NETWORK]) <= 4
 
 
+@pytest.mark.slow
 def test_what_nothing_cures_stays_within_its_budgets(tmp_path: Path) -> None:
     async def scenario() -> Bench:
         bench = Bench(tmp_path)
@@ -289,12 +293,13 @@ def test_no_sim_is_an_alarm_and_not_a_reset(tmp_path: Path) -> None:
     run(scenario())
 
 
+@pytest.mark.slow
 def test_wrong_access_point(tmp_path: Path) -> None:
     async def scenario() -> list[tuple[float, Rung]]:
         bench = Bench(tmp_path)
         bench.modem.network.apn = "other.example"
         bench.modem.power_on()
-        await bench.look_on(DAY)
+        await bench.look_on(DAY / 4)
         assert bench.supervisor.fault is Fault.NO_CONTEXT and "access point" in bench.keeper.alarm
         bench.modem.network.apn = "iot.example"
         await bench.until_connected(3 * 3600.0)
@@ -322,6 +327,7 @@ def test_roaming(tmp_path: Path, allowed: bool) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
 def test_noise_garbage_and_chunks_do_not_climb(tmp_path: Path, seed: int) -> None:
     async def scenario() -> None:
         bench = Bench(tmp_path, seed=seed)
@@ -371,6 +377,8 @@ def test_no_reboot_that_cannot_be_written_down(tmp_path: Path) -> None:
         (Seen(True, True, "READY", True), Fault.NO_CONTEXT),
         (Seen(True, True, "READY", True, address="10.0.0.1"), Fault.NO_DATA),
         (Seen(True, True, "READY", True, address="10.0.0.1", passes=True), Fault.SERVER),
+        (Seen(True, True, "READY", True, address="10.0.0.1", connected=True), Fault.NONE),
+        (Seen(True, True, "READY", False, connected=True, traffic=900.0), Fault.UNREGISTERED),
         (
             Seen(True, True, "READY", True, address="10.0.0.1", passes=True, traffic=900.0),
             Fault.SERVER,

@@ -1,0 +1,109 @@
+"""`modem explain`: what a captured conversation with a modem means, to programs and people."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from gateway.modem.explain import Explained, explain
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A line of input: raw as latin-1 text, command None for what came by itself."""
+
+    raw: str
+    command: str | None = None
+    id: str | None = None
+
+
+def main(argv: list[str]) -> int:
+    """Run the command line behind `modem`; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="dosewire modem", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verb = verbs.add_parser("explain", help="what a captured conversation means")
+    verb.add_argument("file", nargs="?", type=Path, help="a capture; without it: standard input")
+    verb.add_argument("--jsonl", action="store_true", help="JSON lines in and out")
+    arguments = parser.parse_args(argv)
+    try:
+        raw = sys.stdin.buffer.read() if arguments.file is None else arguments.file.read_bytes()
+    except OSError as error:
+        print(f"{arguments.file}: {error.strerror}", file=sys.stderr)
+        return 2
+    lines = explain_jsonl(raw.splitlines()) if arguments.jsonl else explain_capture(raw)
+    return _print(lines, sys.stdout)
+
+
+def _print(lines: Iterable[str], to: IO[str]) -> int:
+    for line in lines:
+        print(line, file=to)
+    return 0
+
+
+def explain_jsonl(lines: Iterable[bytes]) -> Iterator[str]:
+    """Explain JSON lines; a line that is none is answered by an `error` in its place."""
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            asked = msgspec.json.decode(line, type=Request)
+            answer: dict[str, Any] = {"id": asked.id, **_explained(asked)}
+        except (msgspec.DecodeError, UnicodeEncodeError) as error:
+            answer = {"id": None, "error": str(error)}
+        yield json.dumps(answer, ensure_ascii=False)
+
+
+def _explained(asked: Request) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(
+        explain(asked.command, [asked.raw.encode("latin-1")])
+    )
+    return found
+
+
+def explain_capture(raw: bytes) -> Iterator[str]:
+    """Explain a capture with echo in plain words: each line that is a command begins a new one."""
+    text: str | None = None
+    held: list[bytes] = []
+    for line in raw.replace(b"\r", b"\n").split(b"\n"):
+        stripped = line.strip().decode("latin-1")
+        if stripped[:2].upper() == "AT" and stripped != text:
+            yield from _words(text, held)
+            text, held = stripped, []
+        else:
+            held.append(line)
+    yield from _words(text, held)
+
+
+def _words(text: str | None, held: list[bytes]) -> Iterator[str]:
+    raw = b"".join(b"\r\n" + line + b"\r\n" for line in held if line.strip())
+    if text is None and not raw:
+        return
+    found = explain(text, [raw])
+    yield f"{text or 'by itself'}: {_outcome(text, found)}"
+    for one in found.parsed if isinstance(found.parsed, list) else [found.parsed]:
+        if one is not None:
+            yield "  " + _told(one)
+    yield from (f"  meanwhile: {line}" for line in found.urc if text is not None)
+
+
+def _outcome(text: str | None, found: Explained) -> str:
+    if text is None:
+        return ", ".join(found.urc) or "nothing"
+    return found.final or "no final result code"
+
+
+def _told(parsed: dict[str, Any]) -> str:
+    fields = [f"{key} {_plain(value)}" for key, value in parsed.items() if key != "type"]
+    told = [field for field in fields if not field.endswith(" unknown")]
+    return f"{parsed['type']}: {', '.join(told) or 'nothing that can be understood'}"
+
+
+def _plain(value: Any) -> str:
+    if value is None or value == []:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
