@@ -6,7 +6,7 @@ import time
 
 from micropython import const
 
-from dispenser import VERSION, chain, codes, crash, identity, pins, selftest, wire
+from dispenser import VERSION, chain, codes, crash, identity, pins, wire
 from dispenser.beamtest import BeamTest
 from dispenser.clock import Clock, elapsed_s
 from dispenser.commands import Commands
@@ -14,7 +14,6 @@ from dispenser.drivers import beams, buttons, chip, console, lid
 from dispenser.drivers.buzzer import Buzzer
 from dispenser.drivers.eeprom import At24c32
 from dispenser.drivers.lights import Lights
-from dispenser.drivers.power import Power
 from dispenser.drivers.rtc import Ds3231
 from dispenser.drivers.usb import Port
 from dispenser.drivers.watchdog import Watchdog
@@ -34,6 +33,7 @@ from dispenser.settingsfile import SettingsFile
 from dispenser.slots import Slots
 from dispenser.timekeeper import Timekeeper
 from dispenser.upkeep import STEP_MS, Upkeep
+from dispenser.world import World
 
 JOURNAL = "/journal"
 SETTINGS = "/settings"
@@ -62,17 +62,6 @@ class About:
         self.service = service
         self.boot = boot
         self.nonce = chip.nonce
-
-
-class World:
-    # what upkeep looks at
-    def __init__(self, rtc):
-        power = Power()
-        self.usb = power.usb
-        self.battery = power.battery
-        self.temperature = rtc.temperature
-        self.test = selftest.run
-        self.went_well = chip.went_well
 
 
 class Dispenser:
