@@ -21,6 +21,8 @@ REGISTRY = "registry.json"
 SPOOL = "gateway/spool.db"
 REPORT = "report.json"
 _NUMBERED = ("lost", "duplicated", "misordered", "wrong", "mistimed", "unexplained")
+_LATER = ("state", "dose_end", "refill")
+"""Records that wait by rule for what comes after their stimulus: no measure of the way."""
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -169,7 +171,7 @@ def _latency(pairs: Iterable[Pair], entries: Sequence[ledger.Entry]) -> dict[str
     late = sorted(
         (record.stored_at * 1000 - item.t) / 1e6
         for item, record in pairs
-        if item.kind != "state" and any(start <= item.t < end for start, end in calm)
+        if item.kind not in _LATER and any(start <= item.t < end for start, end in calm)
     )
     return {f"p{p}": round(_percentile(late, p), 1) for p in (50, 99)} if late else {}
 

@@ -12,6 +12,7 @@ venv=$2
 
 missing=""
 command -v mosquitto >/dev/null 2>&1 || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
+command -v strace >/dev/null 2>&1 || missing="$missing strace"
 "$python" -c 'import ensurepip, venv' 2>/dev/null ||
     missing="$missing $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
 

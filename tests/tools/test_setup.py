@@ -25,8 +25,9 @@ def machine(tmp_path):
         (folder / name).chmod(0o755)
 
     make("apt-get", PRINTS.format(log=log))
-    # of a machine without sudo and without ensurepip, but with a mosquitto
-    make("mosquitto", PRINTS.format(log=log))
+    # of a machine without sudo and without ensurepip, but with mosquitto and strace
+    for program in ("mosquitto", "strace"):
+        make(program, PRINTS.format(log=log))
     make("id", "#!/bin/sh\necho 1000\n")
     make(
         "python3",
