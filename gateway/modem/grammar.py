@@ -39,7 +39,7 @@ _BARE_URCS = frozenset(
 _BARE_ANSWERS = frozenset(
     (
         *("CGMI", "CGMM", "CGMR", "CGSN", "GMI", "GMM", "GMR", "GSN", "CIMI", "CPIN"),
-        *("CCID", "ICCID", "QCCID", "CICCID", "CIMIM"),
+        *("CCID", "ICCID", "QCCID", "CICCID", "GSTATUS"),
     )
 )
 # Set commands without information text: what looks like it came by itself.

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.modem import card, contexts, operators, radio, vendor
+from gateway.modem import card, contexts, operators, radio, sierra, vendor
 from gateway.modem.at import Reply
 from gateway.modem.errors import error
 from gateway.modem.fields import parse
@@ -64,6 +64,7 @@ _REPLIES: dict[str, _Several] = {
     "QPINC": card.qpinc,
     "CPING": vendor.ping,
     "QPING": vendor.ping,
+    "GSTATUS": sierra.gstatus,
 }
 _URCS: dict[str, _Single] = {
     "+CPIN": card.cpin,

@@ -123,6 +123,21 @@ CASES: list[tuple[str | None, str, Any]] = [
         {"sent": 4, "received": 3, "lost": 1, "min": 61, "max": 90, "avg": 70},
     ),
     ("AT+CFUN=?", "+CFUN: (0-1,4)", {"type": "list", "values": [0, 1, 4]}),
+    (
+        "AT!GSTATUS?",
+        "!GSTATUS: \r\nCurrent Time:  73\t\tTemperature: 33\r\n"
+        "Reset Counter: 1\t\tMode:        ONLINE\r\n"
+        "System mode:   LTE\t\tPS state:    Attached\r\n"
+        "EMM state:     Registered     \tNormal Service\r\nRRC state:     RRC Connected\r\n"
+        "PCC RxM RSSI:  -52\t\tRSRP (dBm):  -84\r\nPCC RxD RSSI:  -64\t\tRSRP (dBm):  -98\r\n"
+        "Tx Power:      --\t\tTAC:         2C2D (11309)\r\n"
+        "RSRQ (dB):     -12.8\t\tCell ID:     01A2B3C4 (27440068)\r\nSINR (dB):     10.2",
+        {
+            **{"mode": "ONLINE", "ps_state": "Attached", "emm": "Registered", "tac": 11309},
+            **{"rrc": "RRC Connected", "rsrp_main": -84, "rsrp_div": -98, "cell": 27440068},
+            **{"rsrq": -12.8, "sinr": 10.2},
+        },
+    ),
     ("AT+CUNKNOWN?", "+CUNKNOWN: 1,2,3", None),
 ]
 
