@@ -136,7 +136,7 @@ class Status(DataclassMixin):
     free: int = csfield(Int32ub, "bytes of heap free")
     active: int = csfield(Int16ub, "inputs active, bits as in the STATE record")
     battery: int = csfield(Int16ub, "mV; 0: not measured")
-    worst_gap: int = csfield(Int16ub, "ms, longest time between two watchdog feeds")
+    worst_gap: int = csfield(Int16ub, "ms, how late a look of the watchdog task was at most")
     bad_frames: int = csfield(Int16ub, "frames refused since boot, stays at 65535")
     watermark: int = csfield(Int32ub, "newest watermark heard since boot")
 

@@ -154,7 +154,7 @@ class Heartbeat(DataclassMixin):
     source: PowerSource = csfield(TEnum(Int8ub, PowerSource))
     temperature: int = csfield(Int8ub, "degrees Celsius + 40; 255: not measured")
     clock_age: int = csfield(Int32ub, "s since the clock was set; 0xFFFFFFFF: never")
-    worst_gap: int = csfield(Int16ub, "ms, longest time between two watchdog feeds")
+    worst_gap: int = csfield(Int16ub, "ms, how late a look of the watchdog task was at most")
 
 
 @dataclasses.dataclass
