@@ -91,7 +91,7 @@ def provision(
 
 @app.command(context_settings=_PASSED_ON, add_help_option=False)
 def backend(context: typer.Context) -> None:
-    """Run the reference backend (see `dosewire backend run --help`)."""
+    """Run the reference backend, or renew its store after a restore (`backend --help`)."""
     from sim.backend.cli import main
 
     raise typer.Exit(main(context.args))
