@@ -24,8 +24,13 @@ demo: setup  ## the whole chain, live; HEADLESS=1 REPORT=report.json: scripted, 
 test: setup  ## every test that belongs in CI
 	@$(BIN)/pytest -m "not soak"
 
+# the rooms' tests that start no processes of ours, with few examples
+QUICK := tests/protocol tests/hardware tests/sim/test_*.py tests/sim/backend/test_ingest.py \
+	tests/sim/backend/evidence $(addprefix tests/gateway/test_,spool.py publisher.py lanes.py \
+	watermarks.py config.py clock.py) $(addprefix tests/firmware/test_,parts.py framing.py)
+
 quick: setup  ## the inner loop, at most 30 s
-	@$(BIN)/pytest -m "not slow and not soak" -x
+	@HYPOTHESIS_PROFILE=quick $(BIN)/pytest -m "not slow and not soak" -x $(QUICK)
 
 check: setup  ## format, lint, types, generated files current
 	@$(BIN)/ruff format --check .
