@@ -387,7 +387,8 @@ def test_a_hang_after_ctrl_d_resets(provisioned: Path, tmp_path: Path) -> None:
     play(folder, scenario)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
+@pytest.mark.timeout(180)
 def test_the_prompt_of_a_running_app_lives_a_minute(provisioned: Path, tmp_path: Path) -> None:
     async def scenario(rig: Rig) -> None:
         await rig.hello()
