@@ -102,7 +102,7 @@ def test_a_file_of_bodies_one_a_line() -> None:
 
 
 def test_a_record_says_all_it_holds() -> None:
-    raw = chains.untagged(7, 0x22, b"\0\3\2", boot=4, time=86_400, ms=250, quality=2)
+    raw = chains.untagged(7, 0x22, b"\0\3\2\1\1", boot=4, time=86_400, ms=250, quality=2)
     (record,) = objects(run((raw + b"tagtagta").hex(), "--json"))
     assert record == {
         "what": "record",
@@ -111,7 +111,7 @@ def test_a_record_says_all_it_holds() -> None:
         "time": 86_400,
         "stamp": 2 << 14 | 250,
         "type": "dose",
-        "data": {"settings": 3, "compartment": 2},
+        "data": {"settings": 3, "compartment": 2, "window": 1, "relation": "in_window"},
         "tag": b"tagtagta".hex(),
         "quality": "synced",
         "mode": "patient",
