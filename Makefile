@@ -22,7 +22,7 @@ demo: setup  ## the whole chain, live; HEADLESS=1 REPORT=report.json: scripted, 
 	@$(BIN)/dosewire sim demo $(if $(HEADLESS),--headless --report "$(REPORT)") $(if $(SEED),--seed $(SEED))
 
 test: setup  ## every test that belongs in CI
-	@$(BIN)/pytest -m "not soak"
+	@$(BIN)/pytest -m "not soak" -n 2 --dist loadfile
 
 # the rooms' tests that start no processes of ours, with few examples
 QUICK := tests/protocol tests/hardware tests/sim/test_*.py tests/sim/backend/test_ingest.py \
