@@ -9,12 +9,10 @@ from typing import TypeVar
 
 import msgspec
 
-from protocol.schema import Service
 from sim.audit import ALTERED
 from sim.expected import BOOT_NS
-from sim.hello import NoAnswerError, ask
 from sim.inflight import InFlight, alter
-from sim.ledger import Measure, Phase
+from sim.ledger import Phase
 from sim.patient import Patient
 from sim.report import REPORT, Report, compute
 from sim.world import Dispenser, World
@@ -176,21 +174,7 @@ class Script:
                 break
             if time.monotonic() > end:
                 raise DemoError(f"records keep coming though nobody is there: {before}")
-        await self._world.gateway.stop()
-        for dispenser in self._world.dispensers.values():
-            await self._measure(dispenser)
-        await self._world.backend.stop()
-
-    async def _measure(self, dispenser: Dispenser) -> None:
-        try:
-            hello = await ask(dispenser.board.port, 10)
-        except NoAnswerError as error:
-            raise DemoError(str(error)) from error
-        if hello.service != Service.ok:
-            raise DemoError(f"{dispenser.name} needs service: {hello.service}")
-        figures = {"journal_next": hello.next, "peak_heap_bytes": dispenser.board.peak_heap_bytes}
-        for name, value in figures.items():
-            self._world.ledger.append(Measure(time.time_ns(), dispenser.name, name, value))
+        await self._world.finish()
 
     # ---- faults -----------------------------------------------------------------------------
 

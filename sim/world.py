@@ -13,13 +13,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hardware import board as hardware
+from protocol.schema import Service
 from sim.backend import registry
 from sim.board.emulated import EmulatedBoard, Exit
 from sim.board.launcher import SOFT_RESET
 from sim.broker import Broker
 from sim.certificates import Credentials, Pki, make_pki
 from sim.child import Child, dosewire, run
-from sim.ledger import Fault, Ledger, Meta, Power, PowerEvent, Stimulus, Tech
+from sim.hello import NoAnswerError, ask
+from sim.ledger import Fault, Ledger, Measure, Meta, Power, PowerEvent, Stimulus, Tech
 from sim.report import LEDGER, REGISTRY, SPOOL, STORE
 
 GATEWAY = "gw-1"
@@ -207,6 +209,24 @@ class World:
         while True:
             self.check()
             await asyncio.sleep(0.2)
+
+    async def finish(self) -> None:
+        """Ask every dispenser where its journal ends: without that a run has come to no end.
+
+        Raises WorldError if one does not answer or needs service.
+        """
+        await self.gateway.stop()
+        for dispenser in self.dispensers.values():
+            try:
+                hello = await ask(dispenser.board.port, 10)
+            except NoAnswerError as error:
+                raise WorldError(str(error)) from error
+            if hello.service != Service.ok:
+                raise WorldError(f"{dispenser.name} needs service: {hello.service}")
+            heap = dispenser.board.peak_heap_bytes
+            for name, value in (("journal_next", hello.next), ("peak_heap_bytes", heap)):
+                self.ledger.append(Measure(time.time_ns(), dispenser.name, name, value))
+        await self.backend.stop()
 
     async def close(self) -> None:
         """End everything; nothing is left running."""

@@ -44,6 +44,7 @@ async def scene(world):
     d1.touch("lid", False)
     # MAINTENANCE, BOOT, STATE and the lid
     await stored(world, d1, before + 4)
+    await world.finish()
 
 
 def test_mpremote_on_a_bench_and_back_to_the_gateway(tmp_path):
@@ -57,7 +58,7 @@ def test_mpremote_on_a_bench_and_back_to_the_gateway(tmp_path):
 
     asyncio.run(whole())
     report = compute(tmp_path / "run")
-    assert report.differences == []
+    assert report.differences == [], "\n".join(report.differences)
     assert report.agree
     assert report.undecided_records == []
     # opened, STATE after the reset, closed
