@@ -188,6 +188,22 @@ def test_time_and_watermark_are_taken(device: Device) -> None:
     assert device.ask(MessageType.watermark, mark) == [] and device.told["watermark"]
 
 
+def test_a_newer_gateway_talks_this_version_or_is_told(device: Device) -> None:
+    def as_v2(kind: int, body: bytes) -> list[Frame]:
+        device.do("feed " + encode(Frame(type=kind, body=body, ref=1, version=2)).hex())
+        return device.drain()
+
+    both = wire.build(schema.HelloRequest(oldest=1, newest=2)) + b"more of v2"
+    (frame,) = as_v2(MessageType.hello, both)
+    assert (frame.version, wire.parse(schema.Hello, frame.body).version) == (1, 1)
+    only_v2 = wire.build(schema.HelloRequest(oldest=2, newest=3))
+    assert errors(as_v2(MessageType.hello, only_v2)) == [ErrorCode.out_of_range]
+    assert errors(as_v2(MessageType.read, wire.build(read(0)))) == [ErrorCode.unknown_message]
+    # trailing fields of a newer host are no error
+    assert errors(device.ask(MessageType.read, wire.build(read(0)) + b"more")) == []
+    assert errors(device.ask(0x77, b"")) == [ErrorCode.unknown_message]
+
+
 def test_without_a_journal(interpreter: Any, tmp_path: Path) -> None:
     device = Device(interpreter, tmp_path, "none")
     (frame,) = device.ask(MessageType.hello, schema.HelloRequest(oldest=1, newest=1))
