@@ -25,12 +25,11 @@ test: setup  ## every test that belongs in CI
 	@$(BIN)/pytest -m "not soak" -n 2 --dist loadfile
 
 # the rooms' tests that start no processes of ours, with few examples
-QUICK := tests/protocol tests/hardware tests/sim/test_*.py tests/sim/backend/test_ingest.py \
-	tests/sim/backend/evidence $(addprefix tests/gateway/test_,spool.py publisher.py lanes.py \
-	watermarks.py config.py clock.py) $(addprefix tests/firmware/test_,parts.py framing.py)
+QUICK := tests/protocol tests/hardware $(addprefix tests/sim/test_,expected.py compare.py ledger.py) \
+	tests/sim/backend/test_ingest.py $(addprefix tests/gateway/test_,watermarks.py config.py)
 
 quick: setup  ## the inner loop, at most 30 s
-	@HYPOTHESIS_PROFILE=quick $(BIN)/pytest -m "not slow and not soak" -x $(QUICK)
+	@HYPOTHESIS_PROFILE=quick $(BIN)/pytest -m "not slow and not soak" -x -n 2 $(QUICK)
 
 check: setup  ## format, lint, types, generated files current
 	@$(BIN)/ruff format --check .
