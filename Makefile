@@ -12,16 +12,20 @@ REPORT ?= report.json
 help:  ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
-setup: $(VENV)/.ready  ## system packages and .venv (demo and test do it by themselves)
+setup: $(VENV)/.ready  ## system packages and .venv (demo does it by itself; test installs what only tests need, too)
 
 $(VENV)/.ready: requirements.lock pyproject.toml tools/setup.sh
 	@sh tools/setup.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
+$(VENV)/.tested: $(VENV)/.ready
+	@sh tools/setup.sh "$(PYTHON)" "$(VENV)" test
+	@touch $@
+
 demo: setup  ## the whole chain, live; HEADLESS=1 REPORT=report.json: scripted, ends by itself
 	@$(BIN)/dosewire sim demo $(if $(HEADLESS),--headless --report "$(REPORT)") $(if $(SEED),--seed $(SEED))
 
-test: setup  ## every test that belongs in CI
+test: $(VENV)/.tested  ## every test that belongs in CI
 	@$(BIN)/pytest -m "not soak" -n 2 --dist loadfile
 
 # the rooms' tests that start no processes of ours, with few examples
@@ -67,10 +71,10 @@ lock:  ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
 		--extra dev --python-version 3.11 pyproject.toml -o requirements.lock
 
-bench: setup  ## figures; CHECK=1 compares them with the goals
+bench: $(VENV)/.tested  ## figures; CHECK=1 compares them with the goals
 	@CHECK="$(CHECK)" $(BIN)/python -m tests.bench $(BENCH)
 
-soak: setup  ## long campaigns
+soak: $(VENV)/.tested  ## long campaigns
 	@$(BIN)/pytest -m soak --timeout 3600
 
 clean:  ## remove what was made here; runs/ stays
