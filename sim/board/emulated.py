@@ -29,7 +29,7 @@ __all__ = ["Cut", "EmulatedBoard", "Exit", "OutputEvent"]
 
 State = Literal["off", "booting", "running", "resetting"]
 
-_HANGS_WITHIN_S = 30.0  # real time, until a board that does not wait is known to hang
+_HANGS_WITHIN_S = 120.0  # real time, until a board that does not wait is known to hang
 # What the emulation itself occupies in the interpreter's heap; a test holds it to the truth.
 SHIM_HEAP = 64 * 1024
 

@@ -26,6 +26,8 @@ HERE = Path(__file__).parent
 READ_SIZE = 1 << 16
 # As much as the rp2 port's USB CDC buffer takes at once; also what a full host makes it drop.
 CONSOLE_SIZE = 256
+INTERRUPT = b"\x03"  # Ctrl-C
+TIOCSIG = 0x40045436  # ioctl_tty(2): signal the terminal's foreground process group
 PERSONALITY_QUERY, ADDR_NO_RANDOMIZE = 0xFFFFFFFF, 0x0040000  # personality(2)
 HEAP_UNITS = ("", "K", "M", "w", "wK", "wM")
 
@@ -192,6 +194,20 @@ class BoardProcess:
             return os.write(self._terminal, data)
         except BlockingIOError:
             return 0
+
+    def type_at_once(self, data: bytes) -> int:
+        """As `type` for a board that waits: a Ctrl-C in it has struck when this returns.
+
+        The kernel would send the signal a moment after the write, when the board may wait again.
+        """
+        if not termios.tcgetattr(self._terminal)[tty.LFLAG] & termios.ISIG:
+            return self.type(data)
+        before, interrupt, rest = data.partition(INTERRUPT)
+        done = self.type(before) if before else 0
+        if done < len(before) or not interrupt:
+            return done
+        fcntl.ioctl(self._terminal, TIOCSIG, signal.SIGINT)
+        return done + 1 + self.type_at_once(rest) if rest else done + 1
 
     def when_typable(self, callback: Callable[[], None]) -> None:
         """Call back once, when the terminal takes bytes again."""

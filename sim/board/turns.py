@@ -111,12 +111,13 @@ class Turns:
         """It waits, see `control.IDLE`."""
         if self._process is None:
             return
-        self._hung = False
+        hung, self._hung = self._hung, False
         self._parked = True
         self._process.read_console()
         (until,) = struct.unpack("<q", message.payload)
         self._participant.idle(self._ns(until), message.stamp)
-        if message.ident == control.IDLE_PRINTS and not self._process.paused:
+        # what a board that hung was given may have come after it last looked
+        if hung or (message.ident == control.IDLE_PRINTS and not self._process.paused):
             self._participant.poke()
         self._hand_over()
 
@@ -139,7 +140,7 @@ class Turns:
         """Give bytes to the board's terminal; returns how many it took."""
         if self._process is None or not (self._parked or self._hung):
             return 0
-        count = self._process.type(data)
+        count = self._process.type_at_once(data)
         if count:
             self._wake()
         return count

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import re
+import select
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -332,7 +333,8 @@ def test_a_hung_board_can_be_interrupted_and_switched_off(
         await bench.board.power_on()
         assert bench.board.state == "running"
         await clock.paced(bench.mpremote("exec", "print('talks')"))
-        await clock.paced(bench.mpremote("soft-reset"))  # into the loop again
+        await clock.paced(bench.mpremote("reset"))  # into the loop again
+        await clock.run_until(lambda: bench.board.exits[-1].cause == "reset")
         began = clock.now_ns
         await clock.advance(86400)
         assert clock.now_ns == began + 86400 * SECOND_NS
@@ -340,6 +342,44 @@ def test_a_hung_board_can_be_interrupted_and_switched_off(
         assert bench.board.state == "off"
 
     in_virtual_time(scenario)
+
+
+def type_at(bench: Bench, data: bytes) -> None:
+    """Give bytes to a board that waits or hangs, at this very moment."""
+    turns = bench.board._turns
+    assert turns
+    assert turns.type(data) == len(data)
+
+
+def test_what_comes_while_a_hung_board_wakes_up_is_seen(
+    in_virtual_time: Callable[..., None],
+) -> None:
+    async def scenario(bench: Bench, clock: VirtualClock) -> None:
+        type_at(bench, b"\x03")
+        process = bench.board._process
+        assert process
+        # it has said that it waits, and nobody has heard it yet
+        assert select.select([process._rx], [], [], 60)[0]
+        type_at(bench, b"print(6 * 7)\r")
+        await clock.run_until(lambda: b"\n42" in bench.console)
+
+    in_virtual_time(scenario, "while True: pass")
+
+
+def test_ctrl_c_strikes_the_moment_it_is_typed(in_virtual_time: Callable[..., None]) -> None:
+    async def scenario(bench: Bench, clock: VirtualClock) -> None:
+        for number in range(1, 201):
+            await clock.advance(0.001)
+            before = clock.now_ns
+            type_at(bench, b"\r\x03\r")
+            await clock.run_until(lambda: bench.console.count(b"struck") == number)  # noqa: B023
+            assert clock.now_ns - before < 1_000_000
+
+    in_virtual_time(
+        scenario,
+        "import time\nwhile True:\n    try:\n        time.sleep(3600)\n"
+        "    except KeyboardInterrupt:\n        print('struck')\n",
+    )
 
 
 def test_timers_of_the_board_tick_in_sleeps_loops_and_at_the_prompt(

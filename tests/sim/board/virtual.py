@@ -29,7 +29,8 @@ Scenario = Callable[[Bench, VirtualClock], Awaitable[None]]
 
 async def set_up(bench: Bench, clock: VirtualClock, scratch: Path) -> None:
     """Install and provision the firmware on a board that is off; leaves it running its app."""
-    app = {file.path: file.content for file in compiler.firmware(compiler.FIRMWARE, scratch)}
+    built = compiler.firmware(compiler.FIRMWARE, scratch)
+    app = {compiler.placed(path, "a"): content for path, content in built.items()}
     final = app.pop("/main.py")
     seconds = clock.now_ns // 10**9 - schema.TIME_BASE
     put(bench, {**app, "/main.py": SETUP.format(seconds=seconds, secret=SECRET).encode()})
