@@ -142,14 +142,7 @@ class Spool:
             greeted = db.execute(f"SELECT 1 FROM hello WHERE {_OF}", (dispenser, epoch))
             if greeted.fetchone() is None:
                 return None
-            added = [
-                link.seq
-                for link in links
-                if db.execute(
-                    "INSERT OR IGNORE INTO records VALUES(?, ?, ?, ?, ?, ?)",
-                    (dispenser, epoch, link.seq, link.previous, link.raw, now),
-                ).rowcount
-            ]
+            added = _insert(db, (dispenser, epoch), links, now)
             if following is not None:
                 db.execute("REPLACE INTO cursor VALUES(?, ?, ?)", (dispenser, epoch, following))
             _note_doubts(db, (dispenser, epoch), links)
@@ -324,6 +317,24 @@ def _cursor(db: Connection, dispenser: str) -> Cursor | None:
         return None
     tags = _tags(db, dispenser, row[0], row[1] - 1)
     return Cursor(row[0], row[1], min(tags) if len(tags) == 1 else None)
+
+
+def _insert(db: Connection, at: tuple[str, int], links: Sequence[Link], now: int) -> list[int]:
+    if not links:
+        return []
+    seqs = [link.seq for link in links]
+    held = set(
+        db.execute(
+            f"SELECT seq, raw FROM records WHERE {_OF} AND seq BETWEEN ? AND ?",
+            (*at, min(seqs), max(seqs)),
+        )
+    )
+    new = {(link.seq, link.raw): link for link in links if (link.seq, link.raw) not in held}
+    db.executemany(
+        "INSERT INTO records VALUES(?, ?, ?, ?, ?, ?)",
+        ((*at, *link, now) for link in new.values()),
+    )
+    return [link.seq for link in new.values()]
 
 
 def _tags(db: Connection, dispenser: str, epoch: int, seq: int) -> frozenset[bytes]:
