@@ -152,6 +152,58 @@ class Metrics(_Table, frozen=True):
     ] = "127.0.0.1"
 
 
+_Command = Annotated[list[str], msgspec.Meta(max_length=32)]
+
+
+class Modem(_Table, frozen=True):
+    """`[modem]`: a cellular modem that is kept connected; without it nothing of that is loaded."""
+
+    apn: Annotated[
+        str,
+        _says(
+            "Access point's name, as the operator says; empty: what the modem holds.",
+            pattern="^[A-Za-z0-9._-]{0,63}$",
+        ),
+    ] = ""
+    pin: Annotated[
+        str,
+        _says(
+            "The SIM's PIN, 4 to 8 digits; tried once, never with fewer than two tries left.",
+            pattern="^([0-9]{4,8})?$",
+        ),
+    ] = ""
+    cid: Annotated[int, _says("Number of the data context.", ge=1, le=15)] = 1
+    roaming: Annotated[bool, _says("Use foreign networks; SIMs made for devices need that.")] = (
+        True
+    )
+    port: Annotated[
+        str, _says("Absolute path of its command port; empty: found by its USB id.")
+    ] = ""
+    interface: Annotated[
+        str,
+        _says(
+            "Network interface of the modem, to which the uplink is bound; empty: not bound, and "
+            "the host's routes decide.",
+            pattern="^[A-Za-z0-9_.-]{0,15}$",
+        ),
+    ] = ""
+    other_uplink: Annotated[
+        bool, _says("Connect any other way while the modem's interface gives no connection.")
+    ] = False
+    witness: Annotated[
+        list[Annotated[str, msgspec.Meta(pattern="^[^:]+:[0-9]{1,5}$")]],
+        _says(
+            "host:port beyond the modem, asked for a TCP connection only while the broker is "
+            "silent: tells a broker that is away from a modem that passes nothing."
+        ),
+    ] = []
+    renew: Annotated[_Command, _says("Program that lets the interface ask for its address.")] = []
+    power: Annotated[
+        _Command, _says("Program that cuts the modem's power and gives it again.")
+    ] = []
+    reboot: Annotated[_Command, _says("Program that restarts this host, once a day at most.")] = []
+
+
 class Config(_Table, frozen=True):
     """The whole file."""
 
@@ -163,6 +215,7 @@ class Config(_Table, frozen=True):
     spool_limits: SpoolLimits = msgspec.field(default=SpoolLimits(), name="spool")
     time: Time = Time()
     metrics: Metrics | None = None
+    modem: Modem | None = None
 
     @property
     def usb(self) -> frozenset[str]:
@@ -290,8 +343,24 @@ def _check_names(path: Path, config: Config) -> None:
             raise _mistake(path, f"dispenser[{i}].port", f"{port!r} must be an absolute path")
         if port in ports[:i]:
             raise _mistake(path, f"dispenser[{i}].port", f"{port!r} is there twice")
+    if config.modem is not None:
+        _check_modem(path, config.modem)
     if config.uplink.retry_max < config.uplink.retry_min:
         raise _mistake(path, "uplink.retry_max", "must not be below uplink.retry_min")
+
+
+def _check_modem(path: Path, modem: Modem) -> None:
+    if modem.port and not Path(modem.port).is_absolute():
+        raise _mistake(path, "modem.port", f"{modem.port!r} must be an absolute path")
+    if modem.other_uplink and not modem.interface:
+        raise _mistake(
+            path, "modem.other_uplink", "needs modem.interface: what other way is meant?"
+        )
+    for key in ("renew", "power", "reboot"):
+        words: list[str] = getattr(modem, key)
+        if words and not Path(words[0]).is_absolute():
+            text = f"{words[0]!r} must be the absolute path of a program, its words follow it"
+            raise _mistake(path, f"modem.{key}", text)
 
 
 def _check_files(path: Path, config: Config) -> None:

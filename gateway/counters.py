@@ -48,6 +48,10 @@ NAMES = {
     "pubacks": "publications accepted by the broker",
     "backend_away": "publications that nobody was there to read",
     "broker_refused": "publications refused by the broker",
+    "other_uplinks": "connections made another way because the modem's interface gave none",
+    # modem
+    "modem_sessions": "data sessions of the modem begun",
+    "modem_recoveries": "rungs of recovery that the modem's supervisor stepped on",
     # downlink
     "commands": "commands from the backend, kept for a dispenser",
     "commands_answered": "commands that a dispenser answered",

@@ -6,6 +6,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gateway import findings, metrics, status
 from gateway.clock import Clock, HostTime
@@ -27,6 +28,9 @@ from gateway.spool import TABLES, Spool
 from gateway.switchboard import Switchboard
 from gateway.traffic import Traffic
 from gateway.uplink import Uplink
+
+if TYPE_CHECKING:
+    from gateway.modem.service import Cellular
 
 _log = logging.getLogger(__name__)
 _RESTART_AFTER = 1.0
@@ -67,7 +71,9 @@ class Gateway:
         self._spool = Spool(self._database, clock.unix)
         self._traffic = Traffic(config.publishing.daily_bytes, counters, clock.unix)
         name = config.gateway.id
-        self._uplink = Uplink(config.uplink, name, tls, counters, clock, self._traffic)
+        self._modem = _cellular(config, counters, clock)
+        dial = None if self._modem is None else self._modem.dial
+        self._uplink = Uplink(config.uplink, name, tls, counters, clock, self._traffic, dial)
         self._publisher = Publisher(
             name, config.uplink, self._spool, self._uplink, counters, clock, config.publishing
         )
@@ -82,7 +88,7 @@ class Gateway:
         fixed = [Path(entry.port) for entry in config.dispenser]
         self._hotplug = Hotplug(fixed, config.usb, self._make_port, self._start_port, counters)
         self._health = Health(
-            config.gateway.id, self._judge, self._heart, notifier, counters, clock
+            config.gateway.id, self._judge, self._heart, notifier, counters, clock, self._more
         )
         self._files: list[Finding] = []
         self._files_at = float("-inf")
@@ -103,6 +109,7 @@ class Gateway:
             _forever("traffic", self._count_traffic),
             _forever("health", self._health.run),
         ]
+        watching += self._keep_modem()
         await self._begin(server)
         await stop.wait()
         self._notifier.stopping()
@@ -145,6 +152,18 @@ class Gateway:
         task = _forever("port", port.run)
         task.add_done_callback(lambda _: self._heart.forget(f"port {port.path}"))
         return task
+
+    def _keep_modem(self) -> "list[asyncio.Task[None]]":
+        if self._modem is None:
+            return []
+        from gateway.modem.service import PATIENCE
+
+        modem, uplink = self._modem, self._uplink
+        modem.connected, modem.heard = lambda: uplink.connected, uplink.heard
+        modem.asleep = lambda: uplink.asleep
+        uplink.tells = modem.shared
+        modem.keeper.beat = self._heart.loop("modem", PATIENCE)
+        return [_forever("modem", modem.keeper.run)]
 
     def _listen_to_hearts(self) -> None:
         self._uplink.beat = self._heart.loop("uplink")
@@ -193,8 +212,19 @@ class Gateway:
             findings.spool(self._database.trouble),
             self._judge_clock(),
             *self._judge_files(),
-            *(findings.stranger(found) for found in self._hotplug.strangers),
+            *self._judge_modem(),
         ]
+
+    def _judge_modem(self) -> list[Finding]:
+        modem, strangers = self._modem, self._hotplug.strangers
+        if modem is None:
+            return [findings.stranger(found) for found in strangers]
+        others = [found for found in strangers if not modem.owns(found.usb)]
+        return [*modem.findings(), *map(findings.stranger, others)]
+
+    def _more(self) -> dict[str, Any]:
+        modem = self._modem
+        return {} if modem is None else {"modem": modem.state(), "gauges": modem.gauges()}
 
     def _no_ports(self) -> list[Finding]:
         if self._hotplug.ports:
@@ -214,6 +244,16 @@ class Gateway:
             data = Path(self._config.gateway.data)
             self._files = [findings.disk(data), *findings.credentials(self._config, unix)]
         return self._files
+
+
+def _cellular(config: Config, counters: Counters, clock: Clock) -> "Cellular | None":
+    if config.modem is None:
+        return None
+    # a gateway without a modem loads nothing of it
+    from gateway.modem.service import Cellular
+
+    broker = config.uplink.host, config.uplink.port
+    return Cellular(config.modem, Path(config.gateway.data), broker, counters, clock)
 
 
 def _forever(name: str, start: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":

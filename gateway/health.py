@@ -25,13 +25,16 @@ class Health:
         notifier: Notifier,
         counters: Counters,
         clock: Clock,
+        more: Callable[[], dict[str, Any]] = dict,
     ) -> None:
+        """`more`: what else the state tells, by name."""
         self._gateway = gateway
         self._judge = judge
         self._heart = heart
         self._notifier = notifier
         self._counters = counters
         self._clock = clock
+        self._more = more
         self._memory = Memory(clock.monotonic)
         self._started = clock.monotonic()
         self._held: list[Held] = []
@@ -63,6 +66,7 @@ class Health:
             "works": all(held.finding.works is not False for held in self._held),
             "findings": [_plain(held, now) for held in self._held],
             "counters": dict(self._counters),
+            **self._more(),
         }
 
 

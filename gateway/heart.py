@@ -13,9 +13,15 @@ class Heart:
         self._now = now
         self._patience = patience
         self._last: dict[str, float] = {}
+        self._own: dict[str, float] = {}
 
-    def loop(self, name: str) -> Callable[[], None]:
-        """Register a loop; what is returned is to be called each time it gets round."""
+    def loop(self, name: str, patience: float | None = None) -> Callable[[], None]:
+        """Register a loop; what is returned is to be called each time it gets round.
+
+        patience: seconds between two of its beats, if it may take longer than the others.
+        """
+        if patience is not None:
+            self._own[name] = patience
 
         def beat() -> None:
             self._last[name] = self._now()
@@ -26,8 +32,10 @@ class Heart:
     def forget(self, name: str) -> None:
         """Note that a loop has ended in order."""
         self._last.pop(name, None)
+        self._own.pop(name, None)
 
     def late(self) -> list[str]:
         """Return the loops that should have beaten by now."""
-        limit = self._now() - self._patience
-        return sorted(name for name, last in self._last.items() if last < limit)
+        now = self._now()
+        limits = {name: self._own.get(name, self._patience) for name in self._last}
+        return sorted(name for name, last in self._last.items() if now - last > limits[name])

@@ -59,6 +59,10 @@ class _Collector:
             if finding["works"] is not None:
                 works.add_metric([finding["part"]], float(finding["works"]))
         yield works
+        for gauge in state.get("gauges", ()):
+            yield GaugeMetricFamily(
+                f"dosewire_{gauge['name']}", gauge["means"], value=gauge["value"]
+            )
         yield GaugeMetricFamily(
             "dosewire_up_seconds", "seconds since the daemon began", value=state["up_seconds"]
         )

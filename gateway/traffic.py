@@ -13,6 +13,7 @@ from gateway.counters import Counters
 
 _log = logging.getLogger(__name__)
 _FIELDS = struct.Struct("=120xQQII")
+_SILENCE = struct.Struct("=52xII")  # ms since data, and since an acknowledgement came
 _HEADERS = 52
 _DAY = 86_400
 
@@ -68,3 +69,11 @@ def bytes_of(sock: object) -> int:
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _FIELDS.size)
     acked, received, out, came = _FIELDS.unpack(info)
     return int(acked + received + _HEADERS * (out + came))
+
+
+def silence_of(sock: object) -> float:
+    """Return seconds since the peer of a TCP connection was heard; raises OSError if closed."""
+    if not isinstance(sock, socket.socket):
+        raise OSError("no socket")
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SILENCE.size)
+    return float(min(_SILENCE.unpack(info))) / 1000

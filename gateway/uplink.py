@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -26,7 +27,7 @@ from gateway.counters import Counters
 from gateway.keepalive import Keepalive
 from gateway.outbox import FAILED
 from gateway.resumption import ResumingContext
-from gateway.traffic import Traffic
+from gateway.traffic import Traffic, silence_of
 from protocol import topics
 
 _log = logging.getLogger(__name__)
@@ -36,7 +37,6 @@ _DEAD_AFTER_MS = 60_000
 _GOODBYE = 0.2
 _NIGHT_PUBACK_WITHIN = 5.0
 _BEAT_EVERY = 10.0
-_ONLINE = json.dumps({"online": True}).encode()
 _OFFLINE = json.dumps({"online": False}).encode()
 
 
@@ -48,6 +48,10 @@ class Message:
     payload: bytes
     expires_in: int | None
     confirm: Callable[[], object]
+
+
+Dial = Callable[[str, int, float], socket.socket]
+"""Connects to host and port within seconds; raises OSError."""
 
 
 class Listener(Protocol):
@@ -67,7 +71,10 @@ class Listener(Protocol):
 
 
 class Uplink:
-    """Keeps one connection to the broker, with full jitter between tries."""
+    """Keeps one connection to the broker, with full jitter between tries.
+
+    dial: makes the connection, if not paho. tells: what else its state says when it comes online.
+    """
 
     def __init__(
         self,
@@ -77,7 +84,10 @@ class Uplink:
         counters: Counters,
         clock: Clock,
         traffic: Traffic,
+        dial: Dial | None = None,
     ) -> None:
+        self.tells: Callable[[], dict[str, Any]] = dict
+        self._dial = dial
         self._settings = settings
         self._gateway = gateway
         self._tls = tls
@@ -114,6 +124,16 @@ class Uplink:
     def asleep(self) -> bool:
         """Tell whether it stays away on purpose, as its profile wants."""
         return self._sleep is not None
+
+    def heard(self) -> float | None:
+        """Return how many seconds ago the broker was heard, None without a connection."""
+        client = self._client
+        if client is None or not self._up:
+            return None
+        try:
+            return silence_of(client.socket())
+        except OSError:
+            return None
 
     async def run(self, listener: Listener) -> None:
         """Connect, and again whenever the connection ends; never ends by itself."""
@@ -248,6 +268,10 @@ class Uplink:
         client.tls_set_context(self._tls)
         client.will_set(topics.state(self._gateway), _OFFLINE, qos=1, retain=True)
         self._set_callbacks(client, number)
+        if self._dial is not None:
+            # paho can bind to an address of ours, not to an interface
+            way = (self._settings.host, self._settings.port, _CONNECT_WITHIN)
+            client._create_socket_connection = partial(self._dial, *way)  # type: ignore[method-assign]
         return client
 
     def _set_callbacks(self, client: Client, number: int) -> None:
@@ -318,7 +342,8 @@ class Uplink:
         self._counters.add("sessions_resumed", resumed)
         self._began = self._heard = self._clock.monotonic()
         _log.info("uplink: connected to %s:%d", self._settings.host, self._settings.port)
-        self.publish(topics.state(self._gateway), _ONLINE, retain=True)
+        online = json.dumps({"online": True, **self.tells()}).encode()
+        self.publish(topics.state(self._gateway), online, retain=True)
         self._listener.connected()
 
     def _end(self, number: int, reason: str) -> None:

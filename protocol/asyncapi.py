@@ -20,11 +20,13 @@ _CHANNELS = [
     ("watermark", "dn", 0, False, "WATERMARK body: what the backend has stored for good"),
     ("config", "dn", 1, False, "CONFIG_PUT body: a signed command"),
     ("release", "dn", 1, False, "RELEASE_BEGIN body: a signed command"),
+    ("seen", "dn", 1, False, "SEEN body: a signed command"),
     ("config-answer", "up", 1, False, "CONFIG body: the dispenser's answer to `config`"),
     ("release-answer", "up", 1, False, "RELEASE_PROGRESS body: its answer to `release`"),
+    ("seen-answer", "up", 1, False, "SEEN_NOW body: its answer to `seen`"),
     ("error-answer", "up", 1, False, "ERROR body: it refused the command"),
 ]
-_COMMANDS = ("config", "release")
+_COMMANDS = ("config", "release", "seen")
 _ANSWER = "-answer"
 _CORRELATION = {
     "description": "MQTT Correlation Data of an answer: counter of the command, u32 big endian",
@@ -76,6 +78,15 @@ def document() -> dict[str, Any]:
             "properties": {
                 "online": {"type": "boolean"},
                 "sleeping_until": {"type": "integer", "description": "unix time, s"},
+                "modem": {
+                    "type": "object",
+                    "description": "of a cellular gateway when it came online",
+                    "properties": {
+                        "technology": {"type": "string"},
+                        "signal_dbm": {"type": "number"},
+                        "other_uplink": {"type": "boolean"},
+                    },
+                },
             },
         },
     }

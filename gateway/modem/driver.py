@@ -18,7 +18,7 @@ from gateway.modem.errors import Class, classify
 from gateway.modem.operators import Ceer
 from gateway.modem.parse import meaning, to_json
 from gateway.modem.pin import PinGuard
-from gateway.modem.port import AtPort, Stream
+from gateway.modem.port import AtPort, DeafError, Stream
 from gateway.modem.profiles import Profile, by_model
 from gateway.modem.registration import DENIED, ROAMING, Reg
 from gateway.modem.rungs import Rung
@@ -41,7 +41,7 @@ class Host(Protocol):
     async def do(self, rung: Rung) -> bool:
         """Renew the interface, reset USB, cut power, or reboot."""
 
-    async def passes(self) -> bool | None:
+    def passes(self) -> Awaitable[bool | None]:
         """Tell whether packets come back from beyond the modem; None: not known."""
 
     def connected(self) -> bool:
@@ -49,6 +49,9 @@ class Host(Protocol):
 
     def heard(self) -> float | None:
         """Return how many seconds ago the broker was heard, None: never."""
+
+    def elsewhere(self) -> bool:
+        """Tell whether the uplink's session stands, but not over the modem."""
 
 
 class Sim(msgspec.Struct, frozen=True):
@@ -64,6 +67,7 @@ class Driver:
     """Looks and acts; `facts` keeps what was learnt for status and metrics.
 
     opener: opens the command port, raises OSError if it is not there. now: monotonic seconds.
+    on_deaf: told when the port that was opened answers no commands.
     """
 
     def __init__(
@@ -73,7 +77,9 @@ class Driver:
         sim: Sim,
         guard: PinGuard,
         now: Callable[[], float],
+        on_deaf: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_deaf = on_deaf
         self.facts: dict[str, object] = {}
         self.profile: Profile | None = None
         self._opener = opener
@@ -84,6 +90,7 @@ class Driver:
         self._port: Port | None = None
         self._at: AtPort | None = None
         self._set_up = False
+        self._learnt = False
 
     # ---- looking ----------------------------------------------------------------------------
 
@@ -98,6 +105,8 @@ class Driver:
         try:
             return await self._look(at, traffic)
         except OSError as error:
+            if isinstance(error, DeafError) and not self._set_up:
+                self._on_deaf()
             self.close()
             self.facts["port"] = str(error)
             return Seen(present=True, traffic=traffic)
@@ -109,6 +118,7 @@ class Driver:
         if state is None:
             # one silence is no proof: the port resynchronises before the next command
             return Seen(present=True, answers=(await at.command("AT")).ok, traffic=traffic)
+        self.facts["port"] = ""
         if state != "READY":
             return Seen(present=True, answers=True, card=state, traffic=traffic)
         regs = [await self._registration(at, domain) for domain in ("CEREG", "CGREG")]
@@ -118,6 +128,7 @@ class Driver:
         address = await self._address(at) if serving else None
         connected = self._host.connected()
         await self._note_signal(at, serving)
+        await self._learn(at, serving)
         return Seen(
             present=True,
             answers=True,
@@ -129,6 +140,7 @@ class Driver:
             address=address,
             passes=await self._host.passes() if address and not connected else None,
             connected=connected,
+            elsewhere=self._host.elsewhere(),
             traffic=traffic,
         )
 
@@ -136,7 +148,7 @@ class Driver:
         if self._at is None:
             self._port = self._opener()
             self._at = AtPort(self._port, self._on_urc, self._now)
-            self._set_up = False
+            self._set_up = self._learnt = False
         return self._at
 
     def close(self) -> None:
@@ -160,7 +172,8 @@ class Driver:
         self._set_up = True
 
     def _on_urc(self, line: str) -> None:
-        _log.debug("unsolicited: %s", line)
+        # no more of it: cell ids and numbers have no business in a log
+        _log.debug("unsolicited: %s", line.partition(":")[0])
         # a modem that announces its start has forgotten its settings
         if line in ("RDY", "APP RDY"):
             self._set_up = False
@@ -200,6 +213,17 @@ class Driver:
         if self.profile is not None:
             found = to_json(meaning(await at.command(self.profile.signal)))
             self.facts["signal"] = found
+
+    async def _learn(self, at: AtPort, serving: Reg | None) -> None:
+        # for `modem status` on this host alone; asked for once after each set-up
+        if serving is not None:
+            self.facts["cell"], self.facts["area"] = serving.ci, serving.lac
+        if self._learnt:
+            return
+        self._learnt = True
+        self.facts["iccid"] = await self._iccid(at)
+        found = meaning(await at.command("AT+CGSN"))
+        self.facts["imei"] = found.imei if isinstance(found, card.Imei) else None
 
     # ---- acting -----------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ class LinuxHost:
     """Acts by commands (rung -> program and arguments) and, for USB, on the device found.
 
     device: gives the modem's folder in sysfs, None while it is not there. passes, connected,
-    heard: as of gateway.modem.driver.Host.
+    heard, elsewhere: as of gateway.modem.driver.Host.
     """
 
     def __init__(
@@ -32,9 +32,11 @@ class LinuxHost:
         connected: Callable[[], bool],
         heard: Callable[[], float | None],
         root: Path = Path("/"),
+        elsewhere: Callable[[], bool] = lambda: False,
     ) -> None:
         self.connected = connected
         self.heard = heard
+        self.elsewhere = elsewhere
         self.passes = passes
         self._commands = commands
         self._device = device

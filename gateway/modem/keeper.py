@@ -25,6 +25,7 @@ class Keeper:
         dry: bool = False,
     ) -> None:
         self.alarm = ""
+        self.looked = False
         self.on_order: Callable[[Seen, Order], None] = lambda seen, order: None
         self.beat: Callable[[], None] = lambda: None
         self._driver = driver
@@ -49,6 +50,7 @@ class Keeper:
         order = self._supervisor.step(self._unix(), seen)
         if order.fault is not before:
             _log.info("modem: %s", order.fault.value)
+        self.looked = True
         self.on_order(seen, order)
         await self._act(order)
         return order

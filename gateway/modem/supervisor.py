@@ -37,7 +37,7 @@ class Seen:
 
     card: a state of +CPIN, or "ABSENT", "FAILED". cause: EMM cause of a refusal. passes: packets
     came back from beyond the modem. connected: the uplink's session stands, as far as it knows.
-    traffic: seconds since the broker was last heard.
+    elsewhere: it stands, but not over the modem. traffic: seconds since the broker was last heard.
     """
 
     present: bool = False
@@ -50,6 +50,7 @@ class Seen:
     address: str | None = None
     passes: bool | None = None
     connected: bool = False
+    elsewhere: bool = False
     traffic: float | None = None
 
 
@@ -279,7 +280,9 @@ def diagnose(seen: Seen, policy: Policy) -> Fault:
     if seen.connected:
         # its keepalive may be an hour: no traffic is asked for while it stands
         return Fault.NONE
-    return Fault.SERVER if seen.passes else Fault.NO_DATA
+    if not seen.passes:
+        return Fault.NO_DATA
+    return Fault.NONE if seen.elsewhere else Fault.SERVER
 
 
 def _card(state: str | None) -> Fault | None:

@@ -53,6 +53,9 @@ class Host:
         heard = self.heard()
         return heard is not None and heard <= 1.5 * _PING_S
 
+    def elsewhere(self) -> bool:
+        return False
+
     def heard(self) -> float | None:
         return None if self._heard is None else self._loop.time() - self._heard
 
