@@ -42,7 +42,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A dispenser answered a command: `kind` is `config`, `release` or `error`."""
+    """A dispenser answered a command: `kind` is that of the order, or `error`."""
 
     dispenser: str
     order: Order

@@ -19,9 +19,10 @@ from gateway.uplink import Message
 from protocol import schema, topics, wire
 
 _log = logging.getLogger(__name__)
-KINDS: dict[str, type[schema.ConfigPut] | type[schema.ReleaseBegin]] = {
+KINDS: dict[str, type[schema.ConfigPut | schema.ReleaseBegin | schema.SeenPut]] = {
     "config": schema.ConfigPut,
     "release": schema.ReleaseBegin,
+    "seen": schema.SeenPut,
 }
 """Kinds of downlink topics that carry commands, with the message that they hold."""
 EXPIRY = 7 * 86_400

@@ -8,18 +8,23 @@ from protocol.schema import MessageType
 
 _ANSWER_WITHIN = 10.0
 _TRIES = 3
-_TYPES = {"config": MessageType.config_put, "release": MessageType.release_begin}
+_TYPES = {
+    "config": MessageType.config_put,
+    "release": MessageType.release_begin,
+    "seen": MessageType.seen,
+}
 _ANSWERS: dict[int, str] = {
     MessageType.config_get: "config",
     MessageType.config_put: "config",
     MessageType.release_begin: "release",
+    MessageType.seen: "seen",
     MessageType.error: "error",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command as the backend signed it; `kind` is `config` or `release`."""
+    """A command as the backend signed it; `kind` is `config`, `release` or `seen`."""
 
     kind: str
     counter: int

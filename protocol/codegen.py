@@ -55,7 +55,7 @@ def _fields(struct: Any) -> list[Any]:
 
 def _part(field: Any, path: str) -> Part:
     kind: Any = field
-    while isinstance(kind, cs.Renamed):
+    while isinstance(kind, cs.Renamed | cs.Default):
         kind = kind.subcon
     if isinstance(kind, TEnum):
         kind = kind.subcon
@@ -263,6 +263,7 @@ _RECORD_ENUMS: list[tuple[str, type[EnumBase]]] = [
     ("RELEASE_", schema.ReleaseAction),
     ("FAULT_", schema.FaultKind),
     ("TAMPER_", schema.TamperKind),
+    ("WORK_", schema.Work),
     ("RELATION_", schema.Relation),
     ("TRIGGER_", schema.Trigger),
     ("EXPIRY_", schema.ExpiryReason),

@@ -6,10 +6,11 @@ body is what follows the MAC in the message. A dispenser accepts a counter great
 accepted.
 """
 
+import hashlib
 import hmac
 
 from protocol import schema, wire
-from protocol.schema import MAC_SIZE, ConfigPut, MessageType, ReleaseBegin
+from protocol.schema import MAC_SIZE, ConfigPut, MessageType, ReleaseBegin, SeenPut
 
 _COUNTER_LIMIT = 1 << 32
 
@@ -55,11 +56,22 @@ class Signer:
     def release_begin(
         self, version: tuple[int, int, int], files: int, manifest: bytes
     ) -> ReleaseBegin:
-        """Return the command that announces a release; `manifest` is its SHA-256."""
-        major, minor, patch = version
-        body = bytes((major, minor, patch, files)) + manifest
-        counter, mac = self._sign(MessageType.release_begin, body)
-        return ReleaseBegin(counter, mac, major, minor, patch, files, manifest)
+        """Return the command that announces a release of so many files.
+
+        `manifest` is the signed manifest as it stands in the bundle. Raises WireError if there
+        are too many files or it is too long.
+        """
+        digest = hashlib.sha256(manifest).digest()
+        begin = ReleaseBegin(0, bytes(MAC_SIZE), *version, files, len(manifest), digest)
+        body = wire.build(begin)[4 + MAC_SIZE :]
+        begin.counter, begin.mac = self._sign(MessageType.release_begin, body)
+        return begin
+
+    def seen(self, epoch: int, following: int) -> SeenPut:
+        """Return the command that says which records were seen: all before `following`."""
+        body = epoch.to_bytes(4, "big") + following.to_bytes(4, "big")
+        counter, mac = self._sign(MessageType.seen, body)
+        return SeenPut(counter, mac, epoch, following)
 
     def _sign(self, kind: MessageType, body: bytes) -> tuple[int, bytes]:
         if self.counter + 1 >= _COUNTER_LIMIT:

@@ -18,7 +18,7 @@ _INTEGERS = {1: "u8", 2: "u16", 4: "u32"}
 
 
 def _field_type(subcon: Any) -> str:
-    while isinstance(subcon, cs.Renamed):
+    while isinstance(subcon, cs.Renamed | cs.Default):
         subcon = subcon.subcon
     if isinstance(subcon, TEnum):
         return f"{_field_type(subcon.subcon)} {subcon.enum_type.__name__}"

@@ -178,6 +178,12 @@ FIGURES: tuple[Figure, ...] = (
         "each boot names it; each change is a record",
     ),
     Figure(
+        "Seen by the clinic",
+        ("Seen.next", "Seen.reason", "Seen.counter", *_WHEN),
+        "when the patient could be shown that the clinic had seen a response: never before a "
+        "watermark has passed it; what the clinic did with it is not in the data",
+    ),
+    Figure(
         "Whose record",
         ("Epoch.epoch", "Epoch.previous", "Epoch.reason", "Epoch.board_id", "Record.seq"),
         "dispenser and epoch are in the key of every tag; assignments are the backend's",

@@ -1,8 +1,8 @@
 """Golden bytes for every record and message: edge values and random ones.
 
 One JSON object a line: `{"group", "name", "fields": [[name, value], ...], "hex"}`; bytes are hex,
-ranges are lists. Groups: `data` (record data), `record` (and settings), `to_device`, `to_host`,
-`frame`. The files are frozen in `tests/vectors/`: a change of one is a change of the protocol.
+ranges are lists. Groups: `data` (record data), `old` (record data without the fields added since
+version 1), `record` (and settings), `to_device`, `to_host`, `frame`. The files are frozen in `tests/vectors/`: a change of one is a change of the protocol.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ _FRAMES = 60
 
 def _subcon(field: "dataclasses.Field[Any]") -> Any:
     subcon = field.metadata["subcon"]
-    while isinstance(subcon, cs.Renamed):
+    while isinstance(subcon, cs.Renamed | cs.Default):
         subcon = subcon.subcon
     return subcon
 
@@ -101,6 +101,19 @@ def _typed(group: str, names: Iterable[tuple[str, type[DataclassMixin]]]) -> Ite
             yield _line(group, name, fields_of(value), wire.build(value))
 
 
+def _old() -> Iterator[str]:
+    for kind, cls in schema.RECORD_DATA.items():
+        fields = dataclasses.fields(cls)
+        added = [field for field in fields if field.default is not dataclasses.MISSING]
+        for n in range(len(added)):
+            lost = added[n:]
+            value = _object(cls, [2] * len(fields), random.Random(_SEED))
+            for field in lost:
+                setattr(value, field.name, field.default)
+            lacks = sum(int(_subcon(field).sizeof()) for field in lost)
+            yield _line("old", kind.name, fields_of(value), wire.build(value)[:-lacks])
+
+
 def _frames() -> Iterator[str]:
     rng = random.Random(_SEED)
     for n in range(_FRAMES):
@@ -124,6 +137,7 @@ def files() -> dict[str, str]:
     up = [(kind.name, cls) for kind, cls in schema.TO_HOST.items()]
     groups = {
         "data": _typed("data", data),
+        "old": _old(),
         "record": _typed("record", [("record", schema.Record), ("settings", schema.Settings)]),
         "to_device": _typed("to_device", down),
         "to_host": _typed("to_host", up),

@@ -43,10 +43,13 @@ def parse(cls: type[T], data: bytes) -> T:
 def parse_data(record: schema.Record) -> DataclassMixin | None:
     """Return the typed data of a record, None for a type this version does not know.
 
-    Raises WireError if the data is shorter than its type needs.
+    Fields that an older dispenser did not have yet hold what their code 0 means. Raises WireError
+    if the data is shorter than its type ever was.
     """
     cls = schema.RECORD_DATA.get(schema.RecordType(record.type))
-    return None if cls is None else parse(cls, record.data)
+    if cls is None:
+        return None
+    return parse(cls, record.data + bytes(schema.missing(cls, len(record.data))))
 
 
 def split_records(blob: bytes) -> list[bytes]:

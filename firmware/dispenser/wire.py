@@ -24,6 +24,7 @@ SETTINGS_REFUSED = const(11)
 RELEASE = const(12)
 FAULT = const(13)
 TAMPER = const(14)
+SEEN = const(15)
 LID_OPENED = const(32)
 LID_CLOSED = const(33)
 DOSE = const(34)
@@ -82,6 +83,8 @@ MESSAGE_RELEASE_CHUNK = const(12)
 MESSAGE_RELEASE_END = const(13)
 MESSAGE_MAINTENANCE = const(14)
 MESSAGE_ERROR = const(15)
+MESSAGE_SEEN = const(16)
+MESSAGE_MODE = const(17)
 
 RECORD = (">LHLHB", 1, ">8s")  # seq boot time stamp type data tag
 SETTINGS = (">HBBHHBB", (">LH",), (">BBBHHB",), (">BBBHH",))
@@ -91,7 +94,7 @@ DATA = {
     3: ">LHLHBLHLB",  # uptime, uptime_ms, old, old_ms, old_quality, new, new_ms, uncertainty, source
     4: ">LLB",  # first, last, cause
     5: ">HH",  # settings, active
-    6: ">L",  # uptime
+    6: ">LB",  # uptime, work
     7: ">BH",  # type, count
     32: ">H",  # settings
     33: ">HLB",  # settings, duration, compartments
@@ -110,6 +113,7 @@ DATA = {
     39: ">HBB",  # settings, window, step
     40: ">HBBL",  # settings, window, compartment, start
     41: ">HBBB",  # settings, action, cause, compartments
+    15: ">LBL",  # next, reason, counter
 }
 RX = {
     1: ">BB",  # oldest, newest
@@ -121,11 +125,13 @@ RX = {
     8: (),  # 
     9: (),  # 
     10: ">H",  # window
-    11: ">L16sBBBB32s",  # counter, mac, major, minor, patch, files, manifest
+    11: ">L16sBBBBH32s",  # counter, mac, major, minor, patch, files, size, manifest
     12: (">BL", 0),  # file, offset, data
     13: (),  # 
     14: ">B",  # minutes
     15: (">BB", 0),  # code, type, text
+    16: ">L16sLL",  # counter, mac, epoch, next
+    17: ">BB",  # mode, minutes
 }
 TX = {
     1: ">8s8sBBBBBHLLL8sLLBL",  # device_id, board, major, minor, patch, version, service, boot, epoch, first, next, tag, uptime, time, quality, nonce
@@ -135,6 +141,8 @@ TX = {
     10: (">H", 0),  # dropped, text
     11: ">BLB",  # file, offset, refused
     15: (">BB", 0),  # code, type, text
+    16: ">LLB",  # counter, next, refused
+    17: ">B",  # mode
 }
 
 def pack(layout, *values):

@@ -62,6 +62,8 @@ instances:
         'message_type::release_end': empty
         'message_type::maintenance': enter_maintenance
         'message_type::error': error
+        'message_type::seen': seen_put
+        'message_type::mode': enter_mode
   to_host:
     pos: 3
     size: _io.size - 7
@@ -76,6 +78,8 @@ instances:
         'message_type::log': log
         'message_type::release_begin': release_progress
         'message_type::error': error
+        'message_type::seen': seen_now
+        'message_type::mode': mode_now
 
 types:
 
@@ -158,6 +162,7 @@ types:
             'record_type::reminder': reminder
             'record_type::window_missed': window_missed
             'record_type::refill': refill
+            'record_type::seen': seen
 
   epoch:
     seq:
@@ -238,6 +243,11 @@ types:
       - id: uptime
         type: u4
         doc: s since boot
+      - id: work
+        type: u1
+        enum: work
+        if: not _io.eof
+        doc: added later, absent from older records, prompt then
 
   suppressed:
     seq:
@@ -323,6 +333,18 @@ types:
         doc: refused_reason, 0 unless refused
       - id: counter
         type: u4
+
+  seen:
+    seq:
+      - id: next
+        type: u4
+        doc: first seq not seen
+      - id: reason
+        type: u1
+        doc: refused_reason, 0 if accepted
+      - id: counter
+        type: u4
+        doc: last counter accepted
 
   fault:
     seq:
@@ -684,6 +706,9 @@ types:
         type: u1
       - id: files
         type: u1
+      - id: size
+        type: u2
+        doc: bytes of the manifest
       - id: manifest
         size: 32
         doc: SHA-256
@@ -713,6 +738,42 @@ types:
     seq:
       - id: minutes
         type: u1
+
+  seen_put:
+    seq:
+      - id: counter
+        type: u4
+      - id: mac
+        size: 16
+      - id: epoch
+        type: u4
+      - id: next
+        type: u4
+        doc: first seq not seen
+
+  seen_now:
+    seq:
+      - id: counter
+        type: u4
+      - id: next
+        type: u4
+      - id: refused
+        type: u1
+        doc: refused_reason, 0 if none
+
+  enter_mode:
+    seq:
+      - id: mode
+        type: u1
+        enum: mode
+      - id: minutes
+        type: u1
+
+  mode_now:
+    seq:
+      - id: mode
+        type: u1
+        enum: mode
 
   error:
     seq:
@@ -830,6 +891,8 @@ enums:
     0x0d: release_end
     0x0e: maintenance
     0x0f: error
+    0x10: seen
+    0x11: mode
   record_type:
     0x01: epoch
     0x02: boot
@@ -845,6 +908,7 @@ enums:
     0x0c: release
     0x0d: fault
     0x0e: tamper
+    0x0f: seen
     0x20: lid_opened
     0x21: lid_closed
     0x22: dose
@@ -885,6 +949,12 @@ enums:
     3: malformed
     4: unsupported
     5: rule
+    6: board
+    7: version
+    8: micropython
+    9: protocol
+    10: size
+    11: digest
   release_action:
     1: received
     2: started
@@ -904,6 +974,9 @@ enums:
     1: opened_case
     2: beam_without_lid
     3: prompt_taken
+  work:
+    0: prompt
+    1: bench
   relation:
     0: none
     1: in_window

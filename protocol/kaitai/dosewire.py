@@ -1,5 +1,5 @@
-# SHA-256 of dosewire.ksy: b0b65b4994960704801556db83b4d391233293cf39dcb499710d63878822c56f
-# SHA-256 of what follows: 0ed788e18243981601f6f9f87928d119682dcb4a823da3c2a1803b080fc44bd8
+# SHA-256 of dosewire.ksy: 7858c0f04f007bb6940e8b19cfdf32ddcbf5ce86067eb7e060d2e78d1e8a923e
+# SHA-256 of what follows: 504b912eb350f2d3a18c49455b278642ba6307188b936e2e26cf8f5b641ba14e
 # This is a generated file! Please edit source .ksy file and use kaitai-struct-compiler to rebuild
 # type: ignore
 
@@ -70,6 +70,8 @@ class Dosewire(KaitaiStruct):
         release_end = 13
         maintenance = 14
         error = 15
+        seen = 16
+        mode = 17
 
     class Mode(IntEnum):
         patient = 0
@@ -101,6 +103,7 @@ class Dosewire(KaitaiStruct):
         release = 12
         fault = 13
         tamper = 14
+        seen = 15
         lid_opened = 32
         lid_closed = 33
         dose = 34
@@ -129,6 +132,12 @@ class Dosewire(KaitaiStruct):
         malformed = 3
         unsupported = 4
         rule = 5
+        board = 6
+        version = 7
+        micropython = 8
+        protocol = 9
+        size = 10
+        digest = 11
 
     class Relation(IntEnum):
         none = 0
@@ -171,6 +180,10 @@ class Dosewire(KaitaiStruct):
     class Trigger(IntEnum):
         after_dose = 1
         set_time = 2
+
+    class Work(IntEnum):
+        prompt = 0
+        bench = 1
     def __init__(self, _io, _parent=None, _root=None):
         super(Dosewire, self).__init__(_io)
         self._parent = _parent
@@ -215,6 +228,9 @@ class Dosewire(KaitaiStruct):
             elif _on == Dosewire.MessageType.maintenance:
                 pass
                 self._m_to_device._fetch_instances()
+            elif _on == Dosewire.MessageType.mode:
+                pass
+                self._m_to_device._fetch_instances()
             elif _on == Dosewire.MessageType.read:
                 pass
                 self._m_to_device._fetch_instances()
@@ -225,6 +241,9 @@ class Dosewire(KaitaiStruct):
                 pass
                 self._m_to_device._fetch_instances()
             elif _on == Dosewire.MessageType.release_end:
+                pass
+                self._m_to_device._fetch_instances()
+            elif _on == Dosewire.MessageType.seen:
                 pass
                 self._m_to_device._fetch_instances()
             elif _on == Dosewire.MessageType.status:
@@ -258,7 +277,13 @@ class Dosewire(KaitaiStruct):
             elif _on == Dosewire.MessageType.log:
                 pass
                 self._m_to_host._fetch_instances()
+            elif _on == Dosewire.MessageType.mode:
+                pass
+                self._m_to_host._fetch_instances()
             elif _on == Dosewire.MessageType.release_begin:
+                pass
+                self._m_to_host._fetch_instances()
+            elif _on == Dosewire.MessageType.seen:
                 pass
                 self._m_to_host._fetch_instances()
             elif _on == Dosewire.MessageType.status:
@@ -431,6 +456,22 @@ class Dosewire(KaitaiStruct):
             self._read()
 
         def _read(self):
+            self.minutes = self._io.read_u1()
+
+
+        def _fetch_instances(self):
+            pass
+
+
+    class EnterMode(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(Dosewire.EnterMode, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.mode = KaitaiStream.resolve_enum(Dosewire.Mode, self._io.read_u1())
             self.minutes = self._io.read_u1()
 
 
@@ -687,6 +728,28 @@ class Dosewire(KaitaiStruct):
 
         def _read(self):
             self.uptime = self._io.read_u4be()
+            if (not (self._io.is_eof())):
+                pass
+                self.work = KaitaiStream.resolve_enum(Dosewire.Work, self._io.read_u1())
+
+
+
+        def _fetch_instances(self):
+            pass
+            if (not (self._io.is_eof())):
+                pass
+
+
+
+    class ModeNow(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(Dosewire.ModeNow, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.mode = KaitaiStream.resolve_enum(Dosewire.Mode, self._io.read_u1())
 
 
         def _fetch_instances(self):
@@ -906,6 +969,9 @@ class Dosewire(KaitaiStruct):
                 elif _on == Dosewire.RecordType.response:
                     pass
                     self._m_typed._fetch_instances()
+                elif _on == Dosewire.RecordType.seen:
+                    pass
+                    self._m_typed._fetch_instances()
                 elif _on == Dosewire.RecordType.settings_applied:
                     pass
                     self._m_typed._fetch_instances()
@@ -1036,6 +1102,11 @@ class Dosewire(KaitaiStruct):
                 self._raw__m_typed = self._io.read_bytes_full()
                 _io__raw__m_typed = KaitaiStream(BytesIO(self._raw__m_typed))
                 self._m_typed = Dosewire.Response(_io__raw__m_typed, self, self._root)
+            elif _on == Dosewire.RecordType.seen:
+                pass
+                self._raw__m_typed = self._io.read_bytes_full()
+                _io__raw__m_typed = KaitaiStream(BytesIO(self._raw__m_typed))
+                self._m_typed = Dosewire.Seen(_io__raw__m_typed, self, self._root)
             elif _on == Dosewire.RecordType.settings_applied:
                 pass
                 self._raw__m_typed = self._io.read_bytes_full()
@@ -1131,6 +1202,7 @@ class Dosewire(KaitaiStruct):
             self.minor = self._io.read_u1()
             self.patch = self._io.read_u1()
             self.files = self._io.read_u1()
+            self.size = self._io.read_u2be()
             self.manifest = self._io.read_bytes(32)
 
 
@@ -1202,6 +1274,58 @@ class Dosewire(KaitaiStruct):
             self.question = self._io.read_u1()
             self.prompt = self._io.read_u4be()
             self.corrects = self._io.read_u1()
+
+
+        def _fetch_instances(self):
+            pass
+
+
+    class Seen(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(Dosewire.Seen, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.next = self._io.read_u4be()
+            self.reason = self._io.read_u1()
+            self.counter = self._io.read_u4be()
+
+
+        def _fetch_instances(self):
+            pass
+
+
+    class SeenNow(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(Dosewire.SeenNow, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.counter = self._io.read_u4be()
+            self.next = self._io.read_u4be()
+            self.refused = self._io.read_u1()
+
+
+        def _fetch_instances(self):
+            pass
+
+
+    class SeenPut(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(Dosewire.SeenPut, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.counter = self._io.read_u4be()
+            self.mac = self._io.read_bytes(16)
+            self.epoch = self._io.read_u4be()
+            self.next = self._io.read_u4be()
 
 
         def _fetch_instances(self):
@@ -1551,6 +1675,11 @@ class Dosewire(KaitaiStruct):
                 self._raw__m_to_device = self._io.read_bytes(self._io.size() - 7)
                 _io__raw__m_to_device = KaitaiStream(BytesIO(self._raw__m_to_device))
                 self._m_to_device = Dosewire.EnterMaintenance(_io__raw__m_to_device, self, self._root)
+            elif _on == Dosewire.MessageType.mode:
+                pass
+                self._raw__m_to_device = self._io.read_bytes(self._io.size() - 7)
+                _io__raw__m_to_device = KaitaiStream(BytesIO(self._raw__m_to_device))
+                self._m_to_device = Dosewire.EnterMode(_io__raw__m_to_device, self, self._root)
             elif _on == Dosewire.MessageType.read:
                 pass
                 self._raw__m_to_device = self._io.read_bytes(self._io.size() - 7)
@@ -1571,6 +1700,11 @@ class Dosewire(KaitaiStruct):
                 self._raw__m_to_device = self._io.read_bytes(self._io.size() - 7)
                 _io__raw__m_to_device = KaitaiStream(BytesIO(self._raw__m_to_device))
                 self._m_to_device = Dosewire.Empty(_io__raw__m_to_device, self, self._root)
+            elif _on == Dosewire.MessageType.seen:
+                pass
+                self._raw__m_to_device = self._io.read_bytes(self._io.size() - 7)
+                _io__raw__m_to_device = KaitaiStream(BytesIO(self._raw__m_to_device))
+                self._m_to_device = Dosewire.SeenPut(_io__raw__m_to_device, self, self._root)
             elif _on == Dosewire.MessageType.status:
                 pass
                 self._raw__m_to_device = self._io.read_bytes(self._io.size() - 7)
@@ -1628,11 +1762,21 @@ class Dosewire(KaitaiStruct):
                 self._raw__m_to_host = self._io.read_bytes(self._io.size() - 7)
                 _io__raw__m_to_host = KaitaiStream(BytesIO(self._raw__m_to_host))
                 self._m_to_host = Dosewire.Log(_io__raw__m_to_host, self, self._root)
+            elif _on == Dosewire.MessageType.mode:
+                pass
+                self._raw__m_to_host = self._io.read_bytes(self._io.size() - 7)
+                _io__raw__m_to_host = KaitaiStream(BytesIO(self._raw__m_to_host))
+                self._m_to_host = Dosewire.ModeNow(_io__raw__m_to_host, self, self._root)
             elif _on == Dosewire.MessageType.release_begin:
                 pass
                 self._raw__m_to_host = self._io.read_bytes(self._io.size() - 7)
                 _io__raw__m_to_host = KaitaiStream(BytesIO(self._raw__m_to_host))
                 self._m_to_host = Dosewire.ReleaseProgress(_io__raw__m_to_host, self, self._root)
+            elif _on == Dosewire.MessageType.seen:
+                pass
+                self._raw__m_to_host = self._io.read_bytes(self._io.size() - 7)
+                _io__raw__m_to_host = KaitaiStream(BytesIO(self._raw__m_to_host))
+                self._m_to_host = Dosewire.SeenNow(_io__raw__m_to_host, self, self._root)
             elif _on == Dosewire.MessageType.status:
                 pass
                 self._raw__m_to_host = self._io.read_bytes(self._io.size() - 7)

@@ -4,9 +4,10 @@ All integers are big endian. A field's range is that of its type unless its note
 Device code is generated from here by `protocol.codegen`, which refuses what it cannot say.
 """
 
+import dataclasses
 from typing import Any
 
-from construct import Construct
+from construct import Construct, Default
 from construct_typed import DataclassMixin, DataclassStruct
 
 from protocol.schema.codes import (
@@ -31,6 +32,7 @@ from protocol.schema.codes import (
     TamperKind,
     TimeSource,
     Trigger,
+    Work,
 )
 from protocol.schema.limits import (
     FIRST_TAG,
@@ -51,18 +53,22 @@ from protocol.schema.messages import (
     ConfigGet,
     ConfigPut,
     EnterMaintenance,
+    EnterMode,
     Error,
     Events,
     Hello,
     HelloRequest,
     Log,
     LogGet,
+    ModeNow,
     Range,
     Read,
     ReleaseBegin,
     ReleaseChunk,
     ReleaseEnd,
     ReleaseProgress,
+    SeenNow,
+    SeenPut,
     Status,
     StatusGet,
     Time,
@@ -88,6 +94,7 @@ from protocol.schema.records import (
     Release,
     Reminder,
     Response,
+    Seen,
     SettingsApplied,
     SettingsRefused,
     State,
@@ -120,6 +127,7 @@ __all__ = [
     "Dose",
     "DoseEnd",
     "EnterMaintenance",
+    "EnterMode",
     "Epoch",
     "EpochReason",
     "Error",
@@ -140,6 +148,7 @@ __all__ = [
     "Maintenance",
     "MessageType",
     "Mode",
+    "ModeNow",
     "Power",
     "PowerSource",
     "PromptExpired",
@@ -165,6 +174,9 @@ __all__ = [
     "ReminderStep",
     "ResetCause",
     "Response",
+    "Seen",
+    "SeenNow",
+    "SeenPut",
     "Service",
     "Settings",
     "SettingsApplied",
@@ -183,6 +195,7 @@ __all__ = [
     "Watermark",
     "Window",
     "WindowMissed",
+    "Work",
     "struct_of",
 ]
 
@@ -191,6 +204,20 @@ _ALL += [*TO_DEVICE.values(), *TO_HOST.values()]
 _STRUCTS: dict[type[DataclassMixin], "DataclassStruct[Any]"] = {
     cls: DataclassStruct(cls) for cls in _ALL
 }
+
+
+def missing(cls: type[DataclassMixin], size: int) -> int:
+    """Return how many bytes older data of `size` bytes lacks: those of fields added later.
+
+    0 if none of today's fields is missing, or if no sender ever made data of that size.
+    """
+    subcons = [field.metadata["subcon"] for field in dataclasses.fields(cls)]
+    whole = shorter = sum(int(subcon.sizeof()) for subcon in subcons)
+    while isinstance(getattr(subcons[-1], "subcon", None), Default):
+        shorter -= int(subcons.pop().sizeof())
+        if size == shorter:
+            return whole - shorter
+    return 0
 
 
 def struct_of(cls: type[DataclassMixin]) -> "Construct[Any, Any]":

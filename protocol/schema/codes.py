@@ -20,6 +20,7 @@ class RecordType(EnumBase):
     release = 0x0C
     fault = 0x0D
     tamper = 0x0E
+    seen = 0x0F
     lid_opened = 0x20
     lid_closed = 0x21
     dose = 0x22
@@ -92,6 +93,12 @@ class RefusedReason(EnumBase):
     malformed = 3
     unsupported = 4
     rule = 5  # well formed, but the rules forbid it (a window inside quiet hours, say)
+    board = 6  # a release for other boards
+    version = 7  # a release that is not newer than the one that runs
+    micropython = 8  # a release for a newer MicroPython
+    protocol = 9  # a release that speaks another protocol version
+    size = 10  # larger than a release may be, or no room for it
+    digest = 11  # the bytes are not those announced
 
 
 class ReleaseAction(EnumBase):
@@ -123,6 +130,13 @@ class TamperKind(EnumBase):
     opened_case = 1
     beam_without_lid = 2
     prompt_taken = 3  # a REPL session wrote to the file system
+
+
+class Work(EnumBase):
+    """What somebody does who is at work on the dispenser."""
+
+    prompt = 0  # took the prompt: the app stopped
+    bench = 1  # began mode bench by a message
 
 
 class Relation(EnumBase):
@@ -212,3 +226,5 @@ class MessageType(EnumBase):
     release_end = 0x0D
     maintenance = 0x0E
     error = 0x0F
+    seen = 0x10
+    mode = 0x11

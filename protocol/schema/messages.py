@@ -5,7 +5,7 @@ import dataclasses
 from construct import Bytes, GreedyBytes, Int8ub, Int16ub, Int32ub, PrefixedArray
 from construct_typed import DataclassMixin, DataclassStruct, TEnum, csfield
 
-from protocol.schema.codes import ErrorCode, MessageType, Quality, Service, TimeSource
+from protocol.schema.codes import ErrorCode, MessageType, Mode, Quality, Service, TimeSource
 from protocol.schema.limits import MAC_SIZE, TAG_SIZE
 
 
@@ -167,7 +167,8 @@ class ReleaseBegin(DataclassMixin):
     major: int = csfield(Int8ub, "version of the release")
     minor: int = csfield(Int8ub)
     patch: int = csfield(Int8ub)
-    files: int = csfield(Int8ub, "files that follow; file 0 is the manifest")
+    files: int = csfield(Int8ub, "files in the manifest, 1 to 254")
+    size: int = csfield(Int16ub, "bytes of the manifest, at most 16,384")
     manifest: bytes = csfield(Bytes(32), "SHA-256 of the manifest")
 
 
@@ -176,8 +177,8 @@ class ReleaseChunk(DataclassMixin):
     """Host to dispenser: bytes of one file of the release."""
 
     file: int = csfield(Int8ub, "0 is the manifest, then in its order")
-    offset: int = csfield(Int32ub, "bytes")
-    data: bytes = csfield(GreedyBytes)
+    offset: int = csfield(Int32ub, "bytes of the file before these")
+    data: bytes = csfield(GreedyBytes, "at least 256 bytes, unless they end the file")
 
 
 @dataclasses.dataclass
@@ -189,7 +190,7 @@ class ReleaseEnd(DataclassMixin):
 class ReleaseProgress(DataclassMixin):
     """Dispenser to host, answer to every RELEASE message: where to go on."""
 
-    file: int = csfield(Int8ub, "file wanted next")
+    file: int = csfield(Int8ub, "file wanted next, 0 the manifest; 255: none, all is on flash")
     offset: int = csfield(Int32ub, "bytes of it that are on flash")
     refused: int = csfield(Int8ub, "RefusedReason; 0: none")
 
@@ -199,6 +200,42 @@ class EnterMaintenance(DataclassMixin):
     """Host to dispenser: stop the app and give the prompt. USB access is physical access."""
 
     minutes: int = csfield(Int8ub, "1 to 15, then the app comes back")
+
+
+@dataclasses.dataclass
+class SeenPut(DataclassMixin):
+    """Backend to dispenser: somebody at the clinic has seen these records. A command."""
+
+    counter: int = csfield(Int32ub, "greater than that of every command accepted before")
+    mac: bytes = csfield(
+        Bytes(MAC_SIZE), "over device id, type, counter and the fields after this"
+    )
+    epoch: int = csfield(Int32ub)
+    next: int = csfield(Int32ub, "first seq not seen")
+
+
+@dataclasses.dataclass
+class SeenNow(DataclassMixin):
+    """Dispenser to host, answer to SEEN: what the clinic has seen, as far as it knows."""
+
+    counter: int = csfield(Int32ub, "last command counter accepted")
+    next: int = csfield(Int32ub, "first seq not seen, of what was said since boot")
+    refused: int = csfield(Int8ub, "RefusedReason; 0: none")
+
+
+@dataclasses.dataclass
+class EnterMode(DataclassMixin):
+    """Host to dispenser: who is at it now. USB access is physical access."""
+
+    mode: Mode = csfield(TEnum(Int8ub, Mode), "bench, or patient to end it at once")
+    minutes: int = csfield(Int8ub, "1 to 15 of bench, then it ends; 0 with patient")
+
+
+@dataclasses.dataclass
+class ModeNow(DataclassMixin):
+    """Dispenser to host, answer to MODE: who is at it, as it types its records."""
+
+    mode: Mode = csfield(TEnum(Int8ub, Mode))
 
 
 @dataclasses.dataclass
@@ -225,6 +262,8 @@ TO_DEVICE: dict[MessageType, type[DataclassMixin]] = {
     MessageType.release_end: ReleaseEnd,
     MessageType.maintenance: EnterMaintenance,
     MessageType.error: Error,
+    MessageType.seen: SeenPut,
+    MessageType.mode: EnterMode,
 }
 TO_HOST: dict[MessageType, type[DataclassMixin]] = {
     MessageType.hello: Hello,
@@ -234,4 +273,6 @@ TO_HOST: dict[MessageType, type[DataclassMixin]] = {
     MessageType.log: Log,
     MessageType.release_begin: ReleaseProgress,
     MessageType.error: Error,
+    MessageType.seen: SeenNow,
+    MessageType.mode: ModeNow,
 }

@@ -1,8 +1,23 @@
-"""What each record type tells: one class a type, new fields only at its end."""
+"""What each record type tells: one class a type, new fields only at its end.
+
+A field added after version 1 stands in `Default`. Records made before it lack it, and read as if
+it held zeros: so its code 0 must mean what those records meant.
+"""
 
 import dataclasses
+from typing import Any, TypeVar
 
-from construct import Bytes, GreedyBytes, Int8ub, Int16ub, Int32ub, Prefixed
+from construct import (
+    Bytes,
+    Construct,
+    Default,
+    GreedyBytes,
+    Int8ub,
+    Int16ub,
+    Int32ub,
+    Prefixed,
+    Renamed,
+)
 from construct_typed import DataclassMixin, TEnum, csfield
 
 from protocol.schema.codes import (
@@ -24,8 +39,18 @@ from protocol.schema.codes import (
     TamperKind,
     TimeSource,
     Trigger,
+    Work,
 )
 from protocol.schema.limits import TAG_SIZE
+
+T = TypeVar("T")
+
+
+def _added(subcon: "Construct[T, Any]", before: T, note: str) -> T:
+    # csfield() would keep a Default out of the constructor
+    metadata = {"subcon": Renamed(Default(subcon, before), newdocs=note)}
+    field: T = dataclasses.field(default=before, metadata=metadata)
+    return field
 
 
 @dataclasses.dataclass
@@ -83,9 +108,10 @@ class State(DataclassMixin):
 
 @dataclasses.dataclass
 class Maintenance(DataclassMixin):
-    """A tech took the prompt (Ctrl-C): the app stopped here."""
+    """Somebody is at work on it: took the prompt (the app stopped here), or began mode bench."""
 
     uptime: int = csfield(Int32ub, "s since boot")
+    work: Work = _added(TEnum(Int8ub, Work), Work.prompt, "added later; before: prompt")
 
 
 @dataclasses.dataclass
@@ -197,6 +223,15 @@ class Release(DataclassMixin):
 
 
 @dataclasses.dataclass
+class Seen(DataclassMixin):
+    """The clinic's word that it has seen records reached the dispenser, or was refused."""
+
+    next: int = csfield(Int32ub, "first seq not seen")
+    reason: int = csfield(Int8ub, "RefusedReason; 0: accepted")
+    counter: int = csfield(Int32ub, "last command counter accepted")
+
+
+@dataclasses.dataclass
 class Fault(DataclassMixin):
     """Something is broken; what it would have said is not recorded as an event."""
 
@@ -287,6 +322,7 @@ RECORD_DATA: dict[RecordType, type[DataclassMixin]] = {
     RecordType.reminder: Reminder,
     RecordType.window_missed: WindowMissed,
     RecordType.refill: Refill,
+    RecordType.seen: Seen,
 }
 
 

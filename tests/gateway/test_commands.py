@@ -34,7 +34,7 @@ def _config(counter: int) -> bytes:
 
 
 def _release(counter: int) -> bytes:
-    return struct.pack(">I", counter) + MAC + b"\0\2\1\4" + b"h" * 32
+    return struct.pack(">I", counter) + MAC + b"\0\2\1\4\0\x50" + b"h" * 32
 
 
 def _accept(frame: Frame) -> Frame:

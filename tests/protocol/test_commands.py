@@ -33,11 +33,19 @@ def test_config_put_by_hand() -> None:
 
 
 def test_release_begin_by_hand() -> None:
-    digest = hashlib.sha256(b"manifest").digest()
-    begin = commands.Signer(SECRET, DEVICE).release_begin((1, 2, 3), 9, digest)
+    begin = commands.Signer(SECRET, DEVICE).release_begin((1, 2, 3), 9, b"manifest")
     key = hmac_by_hand(SECRET, b"command" + DEVICE)
-    after_mac = wire.build(begin)[20:]
+    after_mac = bytes((1, 2, 3, 9, 0, 8)) + hashlib.sha256(b"manifest").digest()
+    assert wire.build(begin)[20:] == after_mac and begin.counter == 1
     assert begin.mac == hmac_by_hand(key, DEVICE + b"\x0b\0\0\0\1" + after_mac)[:16]
+
+
+def test_seen_by_hand() -> None:
+    seen = commands.Signer(SECRET, DEVICE, counter=6).seen(0x11223344, 500)
+    key = hmac_by_hand(SECRET, b"command" + DEVICE)
+    after_mac = bytes.fromhex("11223344000001f4")
+    assert wire.build(seen)[20:] == after_mac and seen.counter == 7
+    assert seen.mac == hmac_by_hand(key, DEVICE + b"\x10\0\0\0\7" + after_mac)[:16]
 
 
 @pytest.mark.parametrize("changed", ["device", "type", "counter", "body"])

@@ -99,6 +99,14 @@ def test_every_vector_gives_its_names_and_values_in_order() -> None:
     assert checked >= 400
 
 
+def test_old_records_lack_the_fields_added_later() -> None:
+    for vector in _vectors("old"):
+        fields = _fields(_data(vector["name"], bytes.fromhex(vector["hex"])))
+        rest = vector["fields"][len(fields) :]
+        assert fields + rest == vector["fields"] and rest
+        assert all(value == 0 for _, value in rest)
+
+
 def test_frames() -> None:
     for vector in _vectors("frame"):
         (frame,) = frames.frames(bytes.fromhex(vector["hex"]))
@@ -129,10 +137,13 @@ def test_what_is_too_short_raises() -> None:
         key, size = (vector["group"], vector["name"]), len(vector["hex"]) // 2
         least[key] = min(least.get(key, size), size)
     tried = 0
+    old = {(v["name"], len(v["hex"]) // 2) for v in _vectors("old")}
     for vector in _vectors(*GROUPS):
         key = (vector["group"], vector["name"])
         size = least[key] if key in OPEN_ENDED else len(vector["hex"]) // 2
         for cut in range(size):
+            if (vector["name"], cut) in old and vector["group"] == "data":
+                continue
             with pytest.raises(EOFError):
                 _decode({**vector, "hex": vector["hex"][: 2 * cut]})
             tried += 1

@@ -93,6 +93,31 @@ def test_unknown_record_types_pass_through() -> None:
     assert wire.build(record) == raw
 
 
+def test_an_older_record_says_what_the_missing_field_meant() -> None:
+    short = schema.Record(1, 1, 0, 0, schema.RecordType.maintenance, b"\0\0\0\7", bytes(8))
+    assert wire.parse_data(short) == schema.Maintenance(7, schema.Work.prompt)
+    today = dataclasses.replace(short, data=b"\0\0\0\7\1")
+    assert wire.parse_data(today) == schema.Maintenance(7, schema.Work.bench)
+    for size in range(4):
+        with pytest.raises(wire.WireError):
+            wire.parse_data(dataclasses.replace(short, data=bytes(size)))
+
+
+def test_fields_added_later_are_at_the_end_and_worth_zero_before() -> None:
+    added = 0
+    for cls in schema.RECORD_DATA.values():
+        defaults = [field.default for field in dataclasses.fields(cls)]
+        first = [default is dataclasses.MISSING for default in defaults].count(True)
+        assert all(default == 0 for default in defaults[first:]), cls
+        added += len(defaults) - first
+        size = schema.struct_of(cls).sizeof()
+        assert [schema.missing(cls, n) > 0 for n in range(size)].count(True) == len(
+            defaults
+        ) - first
+        assert not schema.missing(cls, size) and not schema.missing(cls, size + 1)
+    assert added
+
+
 def test_every_record_fits_the_flash() -> None:
     for cls in schema.RECORD_DATA.values():
         assert 22 + schema.struct_of(cls).sizeof() <= schema.MAX_RECORD

@@ -120,7 +120,7 @@ class ScriptedBackend:
             (epoch,) = struct.unpack_from(">I", payload, 23)
             if self.answers:
                 self.send_watermark(gateway, (dispenser, epoch))
-        elif kind in (["config"], ["release"], ["error"]):
+        elif kind in (["config"], ["release"], ["seen"], ["error"]):
             counter = int.from_bytes(message.properties.CorrelationData, "big")
             self.answers_to_commands.append((dispenser, kind[0], counter, payload))
         elif kind == ["events"]:

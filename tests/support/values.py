@@ -20,7 +20,7 @@ def objects_of(cls: type[T], **fixed: st.SearchStrategy[Any]) -> st.SearchStrate
 
 
 def _values(subcon: Any) -> st.SearchStrategy[Any]:
-    while isinstance(subcon, cs.Renamed):
+    while isinstance(subcon, cs.Renamed | cs.Default):
         subcon = subcon.subcon
     if isinstance(subcon, TEnum):
         return st.sampled_from(list(subcon.enum_type))
