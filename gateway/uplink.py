@@ -1,7 +1,7 @@
 """MQTT 5 over mutual TLS, behind a narrow interface: a fresh paho client for every connection.
 
-Clean start, session expiry 0 (OASIS MQTT 5.0, 3.1.2): the broker holds no truth. paho's own queue
-and reconnection are not used; its thread only calls `call_soon_threadsafe`.
+Clean start, session expiry 0 (OASIS MQTT 5.0, 3.1.2): the broker holds no truth. paho's own queue,
+reconnection and thread are not used; only connecting, which blocks, has a thread of its own.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from gateway.clock import Clock
 from gateway.counters import Counters
 from gateway.keepalive import Keepalive
 from gateway.outbox import FAILED
+from gateway.pump import Pump, tune
 from gateway.resumption import ResumingContext
 from gateway.traffic import Traffic, silence_of
 from protocol import topics
@@ -33,7 +34,6 @@ from protocol import topics
 _log = logging.getLogger(__name__)
 _CONNECT_WITHIN = 15.0
 _CONNACK_WITHIN = 30.0
-_DEAD_AFTER_MS = 60_000
 _GOODBYE = 0.2
 _NIGHT_PUBACK_WITHIN = 5.0
 _BEAT_EVERY = 10.0
@@ -102,6 +102,7 @@ class Uplink:
         self._loop = asyncio.get_running_loop()
         self._listener: Listener | None = None
         self._client: Client | None = None
+        self._pump: Pump | None = None
         self._ended: asyncio.Future[str] = self._loop.create_future()
         self._up = False
         self._unacked: set[int] = set()
@@ -162,6 +163,8 @@ class Uplink:
             return None
         properties = _correlation(correlation) if correlation else None
         info = self._client.publish(topic, payload, 1, retain, properties)
+        if self._pump is not None:
+            self._pump.flush()
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return None
         self._counters.add("bytes_published", len(payload))
@@ -244,14 +247,15 @@ class Uplink:
 
     def _drop(self, client: Client) -> None:
         was_up, self._up = self._up, False
+        pump, self._pump = self._pump, None
         self._client = None
         self._unacked.clear()
-        sock = client.socket()
-        self._traffic.sample(sock)
-        client.disconnect()
-        if sock is not None:
-            # paho's thread ends when its socket does, also if it could not write DISCONNECT
-            self._loop.call_later(_GOODBYE, _close_socket, sock)
+        self._traffic.sample(client.socket())
+        if pump is not None:
+            client.disconnect()
+            pump.flush()
+            # it closes the socket by itself, unless it could not write DISCONNECT
+            self._loop.call_later(_GOODBYE, pump.close)
         if was_up and self._listener is not None:
             self._listener.disconnected()
 
@@ -275,25 +279,31 @@ class Uplink:
         return client
 
     def _set_callbacks(self, client: Client, number: int) -> None:
-        def on_connect(client: Client, _user: Any, _flags: Any, code: Any, _more: Any) -> None:
+        # not at once: paho holds a lock while it calls, and writes nothing
+        soon = self._loop.call_soon
+
+        def on_socket_open(client: Client, _user: Any, sock: Any) -> None:
+            tune(sock)
             if self._client is not client:
-                # given up meanwhile: it would throw the newer connection off
-                client.disconnect()
-            elif not code.is_failure:
-                client.subscribe(topics.all_down(self._gateway), qos=1)
-                self._call(self._connected, number, self._tls.remember(client.socket()))
+                # given up meanwhile: its CONNECT would throw the newer connection off
+                sock.close()
+
+        def on_connect(client: Client, _user: Any, _flags: Any, code: Any, _more: Any) -> None:
+            if code.is_failure:
+                soon(self._end, number, f"the broker refused the connection: {code}")
             else:
-                self._call(self._end, number, f"the broker refused the connection: {code}")
+                client.subscribe(topics.all_down(self._gateway), qos=1)
+                soon(self._connected, number, self._tls.remember(client.socket()))
 
         def on_disconnect(_c: Any, _user: Any, _flags: Any, code: Any, _more: Any) -> None:
             self._call(self._end, number, f"connection lost: {code}")
 
         def on_publish(_c: Any, _user: Any, mid: int, code: Any, _more: Any) -> None:
-            self._call(self._puback, number, mid, int(code.value))
+            soon(self._puback, number, mid, int(code.value))
 
         def on_subscribe(_c: Any, _user: Any, _mid: int, codes: Any, _more: Any) -> None:
             if any(code.value >= FAILED for code in codes):
-                self._call(self._end, number, f"the broker refused the subscription: {codes[0]}")
+                soon(self._end, number, f"the broker refused the subscription: {codes[0]}")
 
         def on_message(client: Client, _user: Any, message: MQTTMessage) -> None:
             mid, qos = message.mid, message.qos
@@ -301,16 +311,16 @@ class Uplink:
             taken = Message(
                 message.topic, bytes(message.payload), expiry, lambda: client.ack(mid, qos)
             )
-            self._call(self._message, number, taken)
+            soon(self._message, number, taken)
 
-        client.on_socket_open = _tune
+        client.on_socket_open = on_socket_open
         client.on_connect = on_connect
         client.on_disconnect = on_disconnect
         client.on_publish = on_publish
         client.on_subscribe = on_subscribe
         client.on_message = on_message
 
-    # ---- paho's threads ---------------------------------------------------------------------
+    # ---- the connecting thread --------------------------------------------------------------
 
     def _start(self, client: Client, number: int) -> None:
         try:
@@ -321,17 +331,25 @@ class Uplink:
                 keepalive=self._keepalive.seconds,
                 clean_start=True,
             )
-            client.loop_start()
         except Exception as error:
             reason = getattr(error, "verify_message", "") or getattr(error, "strerror", "")
             self._call(self._end, number, f"cannot connect: {reason or error}")
+        else:
+            self._call(self._joined, number, client)
 
     def _call(self, method: Callable[..., None], *args: Any) -> None:
-        # the loop may have ended before paho's thread
+        # the loop may have ended before the thread
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(method, *args)
 
     # ---- on the event loop ------------------------------------------------------------------
+
+    def _joined(self, number: int, client: Client) -> None:
+        pump = Pump(client, lambda text: self._end(number, text))
+        if number == self._number and not self._ended.done():
+            self._pump = pump
+        else:
+            pump.close()
 
     def _connected(self, number: int, resumed: bool) -> None:
         if number != self._number or self._ended.done() or self._listener is None:
@@ -376,14 +394,3 @@ def _correlation(data: bytes) -> Properties:
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     properties.CorrelationData = data
     return properties
-
-
-def _tune(_client: Client, _user: Any, sock: Any) -> None:
-    # paho leaves Nagle on: with it every PUBACK takes 40 ms (tcp(7))
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_AFTER_MS)
-
-
-def _close_socket(sock: Any) -> None:
-    with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
