@@ -95,6 +95,7 @@ class Database:
         self._closed = False
         self._checked = False
         self._distrusted = False
+        self._short: str | None = None
         self._trouble: tuple[str, float] | None = None
         self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
         self._thread.start()
@@ -157,7 +158,10 @@ class Database:
     def _carry_out(self, jobs: list[_Job[Any]]) -> None:
         growing = [job for job in jobs if job.grows]
         others = [job for job in jobs if not job.grows]
-        if growing and not self._has_room():
+        if growing and self._short != "":
+            self._short = self._shortage()
+        if growing and self._short:
+            self._note("spool_full", self._short)
             self._answer(growing, SpoolFullError("no room"))
             jobs, growing = others, []
         result = self._transact(jobs) if jobs else []
@@ -166,6 +170,11 @@ class Database:
             self._answer(growing, result)
             jobs, result = others, self._transact(others)
         self._answer(jobs, result)
+        if isinstance(result, SpoolError):
+            self._short = None
+        elif any(job.writes for job in jobs):
+            # now, while nobody waits for it
+            self._short = self._shortage()
 
     def _answer(self, jobs: list[_Job[Any]], results: list[Any] | SpoolError) -> None:
         def deliver() -> None:
@@ -198,20 +207,19 @@ class Database:
         self._works(any(job.grows for job in jobs))
         return results
 
-    def _has_room(self) -> bool:
+    def _shortage(self) -> str:
+        """Return why nothing may be added, "" if there is room."""
         try:
             connection = self._opened()
             (pages,) = connection.execute("PRAGMA page_count").fetchone()
             (free,) = connection.execute("PRAGMA freelist_count").fetchone()
         except (sqlite3.Error, OSError):
-            return True  # the transaction will say what is wrong
+            return ""  # the transaction will say what is wrong
         if self._max_pages - pages + free < _RESERVE_PAGES:
-            self._note("spool_full", f"{pages} pages, at most {self._max_pages}")
-            return False
+            return f"{pages} pages, at most {self._max_pages}"
         if free < _RESERVE_PAGES and not self._ballast.hold():
-            self._note("spool_full", "no space on the file system")
-            return False
-        return True
+            return "no space on the file system"
+        return ""
 
     def _look(self) -> None:
         if self._connection is not None:
