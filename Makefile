@@ -45,7 +45,7 @@ check: setup  ## format, lint, types, generated files current
 	@$(BIN)/python -m protocol.asyncapi --check
 	@$(BIN)/python -m protocol.kaitai --check
 	@$(BIN)/python -m gateway.reference --check
-	@$(BIN)/python -m hardware.pinmap --check
+	@$(BIN)/python -m hardware.generate --check
 	@$(BIN)/python -m tools.patterns --check
 	@echo "check: all good"
 
@@ -60,7 +60,7 @@ generate: setup  ## make the generated files anew
 	@$(BIN)/python -m protocol.asyncapi
 	@$(BIN)/python -m protocol.kaitai
 	@$(BIN)/python -m gateway.reference
-	@$(BIN)/python -m hardware.pinmap
+	@$(BIN)/python -m hardware.generate
 	@$(BIN)/python -m tools.patterns
 
 sbom: setup  ## bills of materials (CycloneDX): dist/sbom-gateway.json, dist/sbom-sim.json

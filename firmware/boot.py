@@ -3,24 +3,25 @@ import sys
 
 from machine import Timer, mem32
 
+WATCHDOG = 0x400D8000 if "RP2350" in sys.implementation._machine else 0x40058000  # CTRL
+
 
 class Maintenance:
     # feeds the watchdog while a tech has the prompt, then lets it bring the app back
-    timer = None
-    left = 0
+    timer, left = None, 0
 
     def extend(self, minutes=15):
         self.left = minutes * 120  # half seconds
 
     def start(self, minutes=15):
-        if mem32[0x40058000] & 1 << 30 and not self.timer:  # RP2040 WATCHDOG_CTRL.ENABLE
+        if mem32[WATCHDOG] & 1 << 30 and not self.timer:  # ENABLE
             self.extend(minutes)
             self.timer = Timer(period=500, mode=Timer.PERIODIC, callback=self.feed)
 
     def feed(self, timer):
         self.left -= 1
         if self.left > 0:
-            mem32[0x40058004] = 0x7FFFFF  # WATCHDOG_LOAD, 4 s
+            mem32[WATCHDOG + 4] = 0x7FFFFF  # LOAD, 4 s at least
 
     def stop(self):
         if self.timer:
@@ -28,8 +29,7 @@ class Maintenance:
             self.timer = None
 
 
-slot = "a"
-maintenance = Maintenance()
+slot, maintenance = "a", Maintenance()
 try:
     maintenance.start()
     with open("/slot") as file:

@@ -1,9 +1,9 @@
 # Runs the app: counts starts that come to nothing, falls back from a release never confirmed.
-# ruff: noqa: F821 - slot and maintenance are boot.py's
+# ruff: noqa: F821 - slot, maintenance and WATCHDOG are boot.py's
 import micropython
 from machine import Pin, mem32, reset
 
-TRIES, FAULT = 0x4005800C, 0x40058010  # RP2040 WATCHDOG_SCRATCH0, 1: no wear, outlive a reset
+TRIES, FAULT = WATCHDOG + 0xC, WATCHDOG + 0x10  # SCRATCH0, 1: no wear, outlive a reset
 STATE, Dispenser, dispenser = "/slots/%s/state", None, None
 
 

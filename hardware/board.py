@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hardware.parts import Battery, Part, Rail
+
 BOARDS = Path(__file__).parent / "boards"
 GPIO_COUNT = 30  # GPIO 0-29 of the RP2040, datasheet section 1.4.3
 I2C_ADDRESSES = range(0x08, 0x78)  # 7-bit, without the reserved groups of NXP UM10204, 3.1.12
@@ -61,11 +63,16 @@ class Board:
 
     name: str
     chip: str
+    header: str
     micropython: str
     flash: Flash
     inputs: dict[str, Input]
     outputs: dict[str, int]
     i2c: I2c
+    battery: Battery
+    functions: dict[str, str] = field(default_factory=dict)
+    rails: dict[str, Rail] = field(default_factory=dict)
+    parts: dict[str, Part] = field(default_factory=dict)
     adc: dict[str, int] = field(default_factory=dict)
     dividers: dict[str, int] = field(default_factory=dict)
     internal: dict[str, int] = field(default_factory=dict)
@@ -75,6 +82,10 @@ class Board:
         named = {name: part.pin for name, part in self.inputs.items()}
         bus = {"i2c.sda": self.i2c.sda, "i2c.scl": self.i2c.scl}
         return {**named, **self.outputs, **bus, **self.adc, **self.internal}
+
+
+_MANY: tuple[tuple[str, type], ...] = (("inputs", Input), ("rails", Rail), ("parts", Part))
+_ONE: tuple[tuple[str, type], ...] = (("flash", Flash), ("i2c", I2c), ("battery", Battery))
 
 
 def names() -> list[str]:
@@ -94,21 +105,46 @@ def load(name: str) -> Board:
 
 
 def parse(text: str, source: str) -> Board:
-    """Board described by TOML `text`; raises BoardError naming `source` and the key."""
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BoardError(f"{source}: not TOML: {error}") from error
-    tables["inputs"] = {
-        name: _convert(table, Input, source, f"inputs.{name}")
-        for name, table in _table(tables, "inputs", source).items()
-    }
-    for key, kind in (("flash", Flash), ("i2c", I2c)):
+    """Board described by TOML `text`; raises BoardError naming `source` and the key.
+
+    `like = "other"` begins with the tables of that board; what `text` names replaces them.
+    """
+    tables = _tables(text, source)
+    for key, kind in _MANY:
+        tables[key] = {
+            name: _convert(table, kind, source, f"{key}.{name}")
+            for name, table in _table(tables, key, source).items()
+        }
+    for key, kind in _ONE:
         tables[key] = _convert(_table(tables, key, source), kind, source, key)
     _known(tables, Board, source, "")
     board = _convert(tables, Board, source, "")
     _check(board, source)
     return board
+
+
+def _tables(text: str, source: str) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BoardError(f"{source}: not TOML: {error}") from error
+    like = tables.pop("like", None)
+    if like is None:
+        return tables
+    if like not in names() or f"{like}.toml" == source:
+        raise BoardError(f"{source}: like: {like!r} is no other board of {', '.join(names())}")
+    path = BOARDS / f"{like}.toml"
+    return _merged(_tables(path.read_text(encoding="utf-8"), path.name), tables)
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    both = {key: (base[key], over[key]) for key in base.keys() & over.keys()}
+    deep = {
+        key: _merged(old, new)
+        for key, (old, new) in both.items()
+        if isinstance(old, dict) and isinstance(new, dict)
+    }
+    return base | over | deep
 
 
 def _table(tables: dict[str, Any], key: str, source: str) -> dict[str, Any]:
@@ -171,6 +207,9 @@ def _part_problems(board: Board) -> list[str]:
             problems.append(f"inputs.{name}.debounce_ms: {part.debounce_ms} is negative")
         if part.lit_by is not None and part.lit_by not in board.outputs:
             problems.append(f"inputs.{name}.lit_by: {part.lit_by!r} is not an output")
+    for name in board.functions:
+        if name not in board.outputs:
+            problems.append(f"functions.{name}: is not an output")
     for name, address in board.i2c.devices.items():
         if address not in I2C_ADDRESSES:
             problems.append(f"i2c.devices.{name}: {address:#x} is not within 0x08-0x77")

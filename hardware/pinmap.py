@@ -1,10 +1,10 @@
 """Makes `firmware/dispenser/pins.py` from a board's data: pins, levels, debounce times, bus."""
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from hardware.board import Board, Input, load
+from hardware.board import Board, Input
+from hardware.chip import chips
 
 TARGET = Path(__file__).parent.parent / "firmware" / "dispenser" / "pins.py"
 BOARD = "pico"
@@ -25,6 +25,10 @@ def generate(board: Board) -> str:
         "from micropython import const",
         "",
         f'BOARD = "{board.name}"',
+        "",
+        "# registers of the watchdog that outlive a reset",
+        f"SCRATCH0 = const({chips()[board.chip].watchdog + 0xC:#x})",
+        f"SCRATCH1 = const({chips()[board.chip].watchdog + 0x10:#x})",
         "",
         "# inputs: pin, level when active, pull-up, debounce in ms",
         f"LID = {_input(board.inputs['lid'])}",
@@ -52,19 +56,3 @@ def _input(part: Input) -> str:
 
 def _inputs(name: str, parts: Iterable[Input]) -> list[str]:
     return [f"{name} = (", *(f"    {_input(part)}," for part in parts), ")"]
-
-
-def main(arguments: Iterable[str]) -> int:
-    """Write the firmware's pin map; with `--check` only tell whether it is current."""
-    text = generate(load(BOARD))
-    if "--check" not in arguments:
-        TARGET.write_text(text, encoding="utf-8")
-        return 0
-    if TARGET.exists() and TARGET.read_text(encoding="utf-8") == text:
-        return 0
-    print(f"{TARGET.name} is stale: run `make generate`", file=sys.stderr)
-    return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

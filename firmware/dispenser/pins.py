@@ -3,6 +3,10 @@ from micropython import const
 
 BOARD = "pico"
 
+# registers of the watchdog that outlive a reset
+SCRATCH0 = const(0x4005800c)
+SCRATCH1 = const(0x40058010)
+
 # inputs: pin, level when active, pull-up, debounce in ms
 LID = (2, 1, True, 50)
 BEAMS = (

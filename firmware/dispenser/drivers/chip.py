@@ -1,15 +1,14 @@
 # The microcontroller itself: bus, identity, resets and what is kept over them. Scratch registers
-# of the RP2040's watchdog (data sheet 4.7.6) outlive a reset, but no power loss.
+# of the watchdog outlive a reset, but no power loss.
 from os import urandom
 
 import machine
 from machine import I2C, Pin, mem32
-from micropython import const
 
 from dispenser import pins
 
-_TRIES = const(0x4005800C)  # SCRATCH0: starts that came to nothing, counted by main.py
-_FAULT = const(0x40058010)  # SCRATCH1: what is to be said of a reset that nobody asked for
+_TRIES = pins.SCRATCH0  # starts that came to nothing, counted by main.py
+_FAULT = pins.SCRATCH1  # what is to be said of a reset that nobody asked for
 
 
 def bus():
