@@ -109,7 +109,8 @@ class Dispenser:
             if self._recorder and self._journal.open():
                 self._recorder.announce()
                 uptime = self._clock.uptime()[0]
-                self._recorder.housekeeping(wire.MAINTENANCE, (uptime,), wire.MODE_TECHNICIAN)
+                values = (uptime, codes.WORK_PROMPT)
+                self._recorder.housekeeping(wire.MAINTENANCE, values, wire.MODE_TECHNICIAN)
         except Exception as error:
             crash.keep(error)  # a tech with the prompt can do more about it
         return self._minutes

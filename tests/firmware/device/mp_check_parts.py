@@ -149,14 +149,14 @@ def check_housekeeping_is_bounded_and_the_rest_counted():
     recorder, _ = make_recorder(log, ticks)
     for n in range(100):
         ticks.ms += 1000
-        recorder.housekeeping(wire.MAINTENANCE, (n,))
+        recorder.housekeeping(wire.MAINTENANCE, (n, 0))
         recorder.patient(wire.LID_OPENED, (0,), ticks.ms)
     kinds = [kind for kind, _ in log.kinds]
     assert kinds.count(wire.MAINTENANCE) == 60 and kinds.count(wire.LID_OPENED) == 100
     ticks.ms += HOUR * 1000
     recorder.report_suppressed()
     assert log.kinds[-1] == (wire.SUPPRESSED, [wire.MAINTENANCE, 40])
-    recorder.housekeeping(wire.MAINTENANCE, (0,))
+    recorder.housekeeping(wire.MAINTENANCE, (0, 0))
     assert log.kinds[-1][0] == wire.MAINTENANCE
 
 
