@@ -5,7 +5,7 @@ A monitor is whatever is opened for one dose: a compartment, or any electronic p
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sim.backend.evidence.dates import Span
@@ -36,13 +36,17 @@ class Access(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Day:
-    """One date of one monitor; `expected` None: no regimen says."""
+    """One date of one monitor; `expected` None: no regimen says.
+
+    `unseen`: less than expected was recorded, and nobody knows whether all was seen.
+    """
 
     date: dt.date
     recorded: int
     added: int
     expected: int | None
     non_monitored: bool
+    unseen: bool = False
 
     @property
     def corrected(self) -> int:
@@ -52,12 +56,12 @@ class Day:
     @property
     def judged(self) -> bool:
         """Whether this date can be compared with what was expected."""
-        return not self.non_monitored and self.expected is not None
+        return not self.non_monitored and not self.unseen and self.expected is not None
 
     @property
     def implemented(self) -> bool | None:
         """Whether corrected reached expected (0 of 0 does); None: not to be judged."""
-        if self.expected is None or self.non_monitored:
+        if self.expected is None or not self.judged:
             return None
         return self.corrected >= self.expected
 
@@ -82,15 +86,16 @@ class Plan:
     non_monitored: Sequence[Span] = ()
 
 
-def days(plan: Plan, accesses: Iterable[dt.date]) -> list[Day]:
+def days(plan: Plan, accesses: Iterable[dt.date], unseen: Collection[dt.date] = ()) -> list[Day]:
     """Return a Day for each monitored date, in order; `accesses`: one date for each access.
 
-    Accesses outside the monitored spans are not in the result: `outside` counts them.
+    Accesses outside the monitored spans are not in the result: `outside` counts them. A date in
+    `unseen` is judged only if it reached what was expected: silence is no missed dose.
     """
     recorded: dict[dt.date, int] = {}
     for date in accesses:
         recorded[date] = recorded.get(date, 0) + 1
-    return [
+    found = [
         Day(
             date,
             recorded.get(date, 0),
@@ -101,6 +106,12 @@ def days(plan: Plan, accesses: Iterable[dt.date]) -> list[Day]:
         for span in sorted(plan.monitored)
         for date in span.dates()
     ]
+    return [_seen(day, unseen) for day in found]
+
+
+def _seen(day: Day, unseen: Collection[dt.date]) -> Day:
+    lacking = day.implemented is False and day.date in unseen
+    return dataclasses.replace(day, unseen=True) if lacking else day
 
 
 def outside(plan: Plan, dates: Iterable[dt.date]) -> int:

@@ -3,10 +3,11 @@
 A fork or a refused record never becomes an event. Disputed events are kept, shown, not counted.
 """
 
+import bisect
 import dataclasses
 import datetime as dt
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from construct_typed import DataclassMixin
 
 from protocol.schema import TIME_BASE, Mode, Quality, Record, RecordType, TimeSet
 from protocol.wire import WireError, parse, parse_data
-from sim.backend.evidence.dates import civil_date
+from sim.backend.evidence.dates import DAY_CUT, adherence_day, civil_date
 from sim.backend.placement import DRIFT_PPM, Basis, place
 from sim.backend.store import Store
 from sim.backend.tables import VERIFIED, StoredRecord
@@ -71,9 +72,16 @@ class Event:
 
     def date(self, zone: dt.tzinfo) -> dt.date | None:
         """Return its civil date, None where uncertainty or dispute leaves more than one."""
+        return self._only(lambda at: civil_date(at, zone))
+
+    def day(self, zone: dt.tzinfo, cut: dt.time = DAY_CUT) -> dt.date | None:
+        """Return its adherence day, None where uncertainty or dispute leaves more than one."""
+        return self._only(lambda at: adherence_day(at, zone, cut))
+
+    def _only(self, name: Callable[[int], dt.date]) -> dt.date | None:
         if self.sure is None:
             return None
-        first, last = (civil_date(at, zone) for at in self.sure)
+        first, last = map(name, self.sure)
         return first if first == last else None
 
 
@@ -108,6 +116,10 @@ class _Set(NamedTuple):
         """Whether a clock that had been set turned out wrong."""
         old = (self.data.old + TIME_BASE) * 1000 + self.data.old_ms
         return self.data.old_quality != Quality.uptime and abs(self.new - old) > STEP_MS
+
+
+def _set_seq(setting: _Set) -> int:
+    return setting.seq
 
 
 def _stream(rows: Sequence[StoredRecord]) -> list[Event]:
@@ -158,10 +170,10 @@ def _width(
 
     Unknown if a record between is not held: it may have set the clock.
     """
-    before = [setting for setting in sets if setting.seq <= record.seq]
+    before = bisect.bisect_right(sets, record.seq, key=_set_seq)
     if at is None or not before:
         return None
-    last = before[-1]
+    last = sets[before - 1]
     held = index[record.seq] - index[last.seq] == record.seq - last.seq
     if not held or (basis is Basis.SYNCED and last.boot != record.boot):
         return None
@@ -175,8 +187,8 @@ def _dispute(event: Event, sets: Sequence[_Set]) -> Dispute:
     if event.at is None:
         return Dispute.NONE
     if event.basis in (Basis.SYNCED, Basis.RTC):
-        after = next((setting for setting in sets if setting.seq > event.key.seq), None)
-        if after is not None and after.steps:
+        after = bisect.bisect_right(sets, event.key.seq, key=_set_seq)
+        if after < len(sets) and sets[after].steps:
             return Dispute.STEP
     if event.at - (event.width or 0) > event.received + STEP_MS:
         return Dispute.FUTURE

@@ -10,8 +10,9 @@ from enum import StrEnum
 
 from protocol.schema import Mode, RecordType, Refill, RefillAction
 from sim.backend.evidence.dates import civil_date
+from sim.backend.evidence.entries import DAY_MS, Kind
 from sim.backend.evidence.events import Event, Key
-from sim.backend.evidence.programme import Kind, Programme, Whose
+from sim.backend.evidence.programme import Programme, Whose
 
 PERIOD_DAYS = 30
 _PATIENT = (RecordType.dose, RecordType.response)
@@ -209,13 +210,25 @@ def _period(number: int, start: dt.date, dates: Sequence[dt.date], as_of: dt.dat
 def candidate(programme: Programme, episode: str, period: Period) -> Candidate:
     """Return the tier that a person may look at.
 
-    Only where people entered a clinical system and confirmed the device's status.
+    Only where people entered, for this period, a clinical system and that the device's status is
+    confirmed. Raises KeyError for an unknown episode.
     """
-    missing = [
-        kind.value for kind in (Kind.SYSTEM, Kind.DEVICE) if not programme.only(kind, episode)
-    ]
+    zone = programme.zone(episode)
+    ends = [dt.datetime.combine(date, dt.time(), zone) for date in (period.start, period.end)]
+    first, last = (round(at.timestamp() * 1000) for at in ends)
+
+    def values(kind: Kind) -> set[str]:
+        said = programme.only(kind, episode)
+        return {entry.value for entry in said if entry.touches(first, last + DAY_MS - 1)}
+
+    systems, statuses = values(Kind.SYSTEM), values(Kind.DEVICE)
+    missing = [name for name, said in (("system", systems), ("device", statuses)) if not said]
     if missing:
         return Candidate(Tier.NONE, f"nobody entered {' and '.join(missing)}")
+    if "other" in systems or len(systems) > 1:
+        return Candidate(Tier.NONE, f"no code is for system: {', '.join(sorted(systems))}")
+    if statuses != {"confirmed"}:
+        return Candidate(Tier.NONE, "the device's status is not confirmed")
     if period.monitored < 2:
         return Candidate(Tier.NONE, f"{period.monitored} monitored days: fewer than 2")
     return Candidate(Tier.SHORT if period.monitored < 16 else Tier.LONG, "")

@@ -9,27 +9,11 @@ import datetime as dt
 import itertools
 import zoneinfo
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 
+from sim.backend.evidence.entries import Entry, Kind, RuleError, check
 from sim.backend.evidence.events import Event
-
-
-class Kind(StrEnum):
-    """What an entry says of an episode; in brackets what its value is."""
-
-    EPISODE = "episode"  # pseudonymous patient, site and zone, separated by blanks
-    ORDER = "order"
-    CONSENT = "consent"
-    ACTIVATION = "activation"
-    ASSIGNMENT = "assignment"  # dispenser
-    REFILL = "refill"  # dispenser, epoch and seq of a possible refill that a person confirmed
-    SYSTEM = "system"  # clinical system, as a person chose it
-    DEVICE = "device"  # device status, as a person confirmed it
-
-
-class RuleError(ValueError):
-    """Entries that contradict each other, or say what they may not; one line."""
 
 
 class Whose(StrEnum):
@@ -50,29 +34,6 @@ SEALED = (Whose.UNASSIGNED, Whose.UNCERTAIN, Whose.NO_TIME, Whose.CONSENT, Whose
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
-    """What a person entered, when and who; `replaces` names an earlier entry that it corrects."""
-
-    id: int
-    at: int
-    by: str
-    episode: str
-    kind: Kind
-    start: int
-    end: int | None = None
-    value: str = ""
-    replaces: int | None = None
-
-    def covers(self, first: int, last: int) -> bool:
-        """Tell whether the whole of first to last is inside."""
-        return self.start <= first and (self.end is None or last < self.end)
-
-    def touches(self, first: int, last: int) -> bool:
-        """Tell whether any of first to last is inside."""
-        return self.start <= last and (self.end is None or first < self.end)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Owner:
     """The episode of a record; None where it belongs to nobody, `whose` says why."""
 
@@ -81,17 +42,20 @@ class Owner:
 
 
 class Programme:
-    """The entries in force. Raises RuleError if they contradict each other."""
+    """The entries in force, `count` of all. Raises RuleError if they contradict each other."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         every = sorted(entries, key=lambda entry: entry.id)
+        self.count = len(every)
         self._check_replacing(every)
         replaced = {entry.replaces for entry in every}
         self.entries = [entry for entry in every if entry.id not in replaced]
         self._of: dict[tuple[Kind, str], list[Entry]] = {}
+        self._all: dict[Kind, list[Entry]] = {}
         self._assigned: dict[str, list[Entry]] = {}
         for entry in self.entries:
             self._of.setdefault((entry.kind, entry.episode), []).append(entry)
+            self._all.setdefault(entry.kind, []).append(entry)
             if entry.kind is Kind.ASSIGNMENT:
                 self._assigned.setdefault(entry.value, []).append(entry)
         self._check()
@@ -99,12 +63,16 @@ class Programme:
     def only(self, kind: Kind, episode: str | None = None) -> list[Entry]:
         """Return the entries in force of a kind, by id."""
         if episode is None:
-            return [entry for entry in self.entries if entry.kind is kind]
+            return self._all.get(kind, [])
         return self._of.get((kind, episode), [])
 
     def holders(self, dispenser: str) -> set[str]:
         """Return the episodes that a dispenser was ever assigned to."""
         return {entry.episode for entry in self._assigned.get(dispenser, [])}
+
+    def dispensers(self, episode: str) -> set[str]:
+        """Return the dispensers that were ever assigned to an episode."""
+        return {entry.value for entry in self.only(Kind.ASSIGNMENT, episode)}
 
     def zone(self, episode: str) -> dt.tzinfo:
         """Return the patient's zone. Raises KeyError for an unknown episode."""
@@ -149,18 +117,16 @@ class Programme:
 
     def _check(self) -> None:
         for entry in self.entries:
-            if entry.end is not None and entry.end < entry.start:
-                raise RuleError(f"entry {entry.id} ends before it starts")
-        episodes = self.only(Kind.EPISODE)
-        for entry in episodes:
-            _check_episode(entry)
-        known = [entry.episode for entry in episodes]
-        if len(set(known)) != len(known):
+            check(entry)
+        known = [entry.episode for entry in self.only(Kind.EPISODE)]
+        episodes = set(known)
+        if len(episodes) != len(known):
             raise RuleError("an episode was entered twice")
         for entry in self.entries:
-            if entry.episode not in known:
+            if entry.episode not in episodes:
                 raise RuleError(f"entry {entry.id}: no episode {entry.episode!r}")
-        _check_assignments(self.only(Kind.ASSIGNMENT))
+        _check_apart(self.only(Kind.ASSIGNMENT), _dispenser, "is assigned by")
+        _check_apart(self.only(Kind.REGIMEN), _compartment, "has the regimen of")
 
 
 _MUST_COVER = (
@@ -171,18 +137,17 @@ _MUST_COVER = (
 )
 
 
-def _check_episode(entry: Entry) -> None:
-    words = entry.value.split()
-    if len(words) != 3:
-        raise RuleError(f"entry {entry.id}: an episode needs patient, site and zone")
-    try:
-        zoneinfo.ZoneInfo(words[2])
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise RuleError(f"entry {entry.id}: {words[2]!r} is no zone") from error
+def _dispenser(entry: Entry) -> str:
+    return f"dispenser {entry.value}"
 
 
-def _check_assignments(entries: Iterable[Entry]) -> None:
-    ordered = sorted(entries, key=lambda entry: (entry.value, entry.start))
+def _compartment(entry: Entry) -> str:
+    return f"{entry.episode} compartment {entry.value.split()[0]}"
+
+
+def _check_apart(entries: Iterable[Entry], name: Callable[[Entry], str], told: str) -> None:
+    """Raise RuleError if two entries of the same name have a moment in common."""
+    ordered = sorted(entries, key=lambda entry: (name(entry), entry.start))
     for one, other in itertools.pairwise(ordered):
-        if one.value == other.value and (one.end is None or other.start < one.end):
-            raise RuleError(f"entry {other.id}: dispenser {other.value} is assigned by {one.id}")
+        if name(one) == name(other) and (one.end is None or other.start < one.end):
+            raise RuleError(f"entry {other.id}: {name(other)} {told} {one.id}")

@@ -2,11 +2,12 @@
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from protocol.schema import Dose, Refill, RefillAction
 from sim.backend.evidence.dates import DAY_CUT, adherence_day, collapse
 from sim.backend.evidence.days import Access, Day, Plan, days, patient_day_implemented
+from sim.backend.evidence.entries import Kind
 from sim.backend.evidence.events import Event, Key, accesses
 from sim.backend.evidence.monitored import (
     Reason,
@@ -15,7 +16,7 @@ from sim.backend.evidence.monitored import (
     refill_name,
     why_not,
 )
-from sim.backend.evidence.programme import Kind, Programme
+from sim.backend.evidence.programme import Programme
 
 COLLAPSE_S = 60
 """Sooner than this after an access that counted, the same compartment is a repeat. The dispenser
@@ -53,7 +54,7 @@ def recorded(
     mine = list(concerned(programme, episode, found))
     whose = {event.key: said for event, said in mine}
     for event in accesses(event for event, _ in mine):
-        day = _day(event, zone, cut)
+        day = event.day(zone, cut)
         reason = why_not(event, whose[event.key], day, refills)
         if reason is not None:
             left.append((event.key, reason))
@@ -66,13 +67,6 @@ def recorded(
         sorted(left),
         _undecided(programme, [event for event, _ in mine]),
     )
-
-
-def _day(event: Event, zone: dt.tzinfo, cut: dt.time) -> dt.date | None:
-    if event.sure is None:
-        return None
-    first, last = (adherence_day(at, zone, cut) for at in event.sure)
-    return first if first == last else None
 
 
 def _access(at: int, zone: dt.tzinfo, cut: dt.time) -> Access:
@@ -91,10 +85,15 @@ def _undecided(programme: Programme, found: Iterable[Event]) -> list[Key]:
     )
 
 
-def compartment_days(plans: Mapping[int, Plan], found: Recorded) -> dict[int, list[Day]]:
-    """Return the days of each compartment that has a plan."""
+def compartment_days(
+    plans: Mapping[int, Plan], found: Recorded, unseen: Collection[dt.date] = ()
+) -> dict[int, list[Day]]:
+    """Return the days of each compartment that has a plan.
+
+    `unseen`: dates of which nobody knows whether the dispenser saw all.
+    """
     return {
-        number: days(plan, (access.date for access in found.accesses.get(number, ())))
+        number: days(plan, (access.date for access in found.accesses.get(number, ())), unseen)
         for number, plan in plans.items()
     }
 

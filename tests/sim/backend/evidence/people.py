@@ -1,6 +1,7 @@
 """Entries as people make them."""
 
-from sim.backend.evidence.programme import Entry, Kind, Programme
+from sim.backend.evidence.entries import Entry, Kind
+from sim.backend.evidence.programme import Programme
 from tests.sim.backend.evidence.journal import ID, ms
 
 FROM = "2026-01-01T00:00"

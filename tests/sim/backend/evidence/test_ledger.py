@@ -4,8 +4,9 @@ import sqlite3
 
 import pytest
 
+from sim.backend.evidence.entries import Kind, RuleError
 from sim.backend.evidence.ledger import Ledger, LedgerError
-from sim.backend.evidence.programme import Kind, Programme, RuleError
+from sim.backend.evidence.programme import Programme
 
 
 class Clock:
@@ -52,11 +53,11 @@ def test_the_file_itself_refuses_changes(ledger, tmp_path, change):
 
 
 def test_what_contradicts_is_refused_and_the_next_works(ledger):
-    ledger.enter("nurse", "e1", Kind.ASSIGNMENT, 0, value="aa")
+    ledger.enter("nurse", "e1", Kind.ASSIGNMENT, 0, value="a" * 16)
     with pytest.raises(RuleError, match="assigned by 2"):
-        ledger.enter("nurse", "e1", Kind.ASSIGNMENT, 7, value="aa")
+        ledger.enter("nurse", "e1", Kind.ASSIGNMENT, 7, value="a" * 16)
     assert len(ledger.entries()) == 2
-    assert ledger.enter("nurse", "e1", Kind.ASSIGNMENT, 7, value="bb").id == 3
+    assert ledger.enter("nurse", "e1", Kind.ASSIGNMENT, 7, value="b" * 16).id == 3
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_what_contradicts_is_refused_and_the_next_works(ledger):
 def test_words_that_no_terminal_should_see_are_refused(ledger, words):
     by, episode, value = words
     with pytest.raises(RuleError):
-        ledger.enter(by, episode, Kind.ORDER, 0, value=value)
+        ledger.enter(by, episode, Kind.REVIEWED, 0, value=value)
 
 
 def test_times_beyond_the_database_are_refused(ledger):

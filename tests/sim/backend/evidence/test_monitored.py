@@ -6,9 +6,10 @@ import random
 import pytest
 
 from sim.backend.evidence import monitored
+from sim.backend.evidence.entries import Kind
 from sim.backend.evidence.events import Key, events
 from sim.backend.evidence.monitored import Reason, Tier, candidate, periods, refill_name
-from sim.backend.evidence.programme import Kind, Programme, Whose
+from sim.backend.evidence.programme import Programme, Whose
 from tests.sim.backend.evidence.journal import (
     BENCH,
     ID,
@@ -252,6 +253,7 @@ def some(count_: int, first: dt.date = DAY_ONE) -> list[dt.date]:
 @pytest.mark.parametrize(
     ("days", "tier"),
     [
+        (0, Tier.NONE),
         (1, Tier.NONE),
         (2, Tier.SHORT),
         (15, Tier.SHORT),
@@ -260,11 +262,14 @@ def some(count_: int, first: dt.date = DAY_ONE) -> list[dt.date]:
     ],
 )
 def test_tiers(desk, days, tier):
-    period = periods(some(days), DAY_ONE + dt.timedelta(days=29))[0]
+    # nothing at all in the second period
+    first = DAY_ONE if days else DAY_ONE - dt.timedelta(days=30)
+    period = periods(some(days or 1, first), DAY_ONE + dt.timedelta(days=29))[-1]
+    assert (period.start, period.monitored) == (DAY_ONE, days)
     assert candidate(desk.programme, "e1", period).tier is Tier.NONE
     desk.enter(Kind.SYSTEM, value="respiratory")
     assert "device" in candidate(desk.programme, "e1", period).because
-    desk.enter(Kind.DEVICE)
+    desk.enter(Kind.DEVICE, value="confirmed")
     assert candidate(desk.programme, "e1", period).tier is tier
 
 

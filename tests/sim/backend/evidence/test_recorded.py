@@ -7,9 +7,9 @@ import pytest
 from sim.backend.evidence.adherence import figures
 from sim.backend.evidence.dates import Span
 from sim.backend.evidence.days import Plan, Regimen
+from sim.backend.evidence.entries import Kind
 from sim.backend.evidence.events import Key, events
 from sim.backend.evidence.monitored import Reason, refill_name
-from sim.backend.evidence.programme import Kind
 from sim.backend.evidence.prompts import Answer, answers
 from sim.backend.evidence.recorded import compartment_days, patient_days, recorded
 from tests.sim.backend.evidence.journal import EXPIRED, ID, PROMPT, REFILL, Journal

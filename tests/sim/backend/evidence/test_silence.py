@@ -7,8 +7,8 @@ import zoneinfo
 import pytest
 
 from sim.backend.evidence.events import events
-from sim.backend.evidence.silence import Cause, Link, LinkState, silence
-from tests.sim.backend.evidence.journal import Journal, ms
+from sim.backend.evidence.silence import Cause, Link, LinkState, Watch
+from tests.sim.backend.evidence.journal import ID, Journal, ms
 
 UTC = zoneinfo.ZoneInfo("UTC")
 POWER, FAULT, BATTERY = 9, 13, 0
@@ -22,7 +22,8 @@ def journal():
 
 
 def of(journal, day, *links):
-    return silence(dt.date(2026, 3, day), UTC, events(journal.rows), links)
+    watch = Watch(events(journal.rows), lambda event: event.date(UTC), links)
+    return watch.of(dt.date(2026, 3, day), ms(f"2026-03-{day + 1:02}T00:00"), [ID])
 
 
 def beats(journal, *days, **more):
@@ -73,6 +74,37 @@ def test_a_fault_is_a_fault(journal):
     journal.write("2026-03-02T23:00", FAULT, struct.pack(">BBI", 1, 1, 0))
     beats(journal, 3)
     assert of(journal, 2).cause is Cause.FAULT
+
+
+STUCK, CRASH = 1, 7
+
+
+@pytest.mark.parametrize(("kind", "missed"), [(STUCK, False), (CRASH, True)])
+def test_a_blind_input_lets_nothing_be_missed_until_a_new_boot(journal, kind, missed):
+    journal.write("2026-03-01T23:00", FAULT, struct.pack(">BBI", kind, 1, 0))
+    beats(journal, 2, 3, 4)
+    assert of(journal, 3).missed is missed
+    assert of(journal, 3).cause is (Cause.ABSENT if missed else Cause.FAULT)
+    journal.new_boot()
+    journal.set("2026-03-05T00:01")
+    beats(journal, 5, 6, 7)
+    assert of(journal, 6).missed
+
+
+def test_of_two_dispensers_both_must_have_been_awake(journal):
+    beats(journal, 1, 2, 3)
+    day = dt.date(2026, 3, 2)
+    watch = Watch(events(journal.rows), lambda event: event.date(UTC))
+    assert watch.of(day, 0, [ID]).missed
+    assert not watch.of(day, 0, [ID, "ffffffffffffffff"]).missed
+    assert not watch.of(day, 0, []).missed
+
+
+def test_what_was_reached_in_the_morning_says_nothing_of_an_unseen_evening(journal):
+    beats(journal, 1)
+    journal.dose("2026-03-02T08:00")
+    found = of(journal, 2)
+    assert (found.cause, found.missed) == (Cause.NONE, False)
 
 
 @pytest.mark.parametrize(
