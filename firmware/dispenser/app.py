@@ -28,6 +28,7 @@ from dispenser.patient import Patient
 from dispenser.plain import Plain
 from dispenser.recall import recent
 from dispenser.recorder import Recorder
+from dispenser.release import Release
 from dispenser.service import Service
 from dispenser.settingsfile import SettingsFile
 from dispenser.slots import Slots
@@ -37,7 +38,7 @@ from dispenser.world import World
 
 JOURNAL = "/journal"
 SETTINGS = "/settings"
-SLOTS = "/slots"
+ROOT = ""  # of the slots and of what points to one
 _BEAT_MS = const(2000)  # between looks at the tasks; two of them may be missed
 _KEY_TRIES = const(10)
 _KEY_PAUSE_MS = const(30)
@@ -51,17 +52,6 @@ _HEARD_S = const(180)  # a gateway that says nothing for longer is gone
 _HUNG = const(0xFFFF0000)  # what is left of a start that hung; the low bits are its tasks
 _MINUTES = const(15)
 _GARBAGE = const(32768)  # bytes that may come together before they are collected
-
-
-class About:
-    # what HELLO tells besides the journal and the clock
-    def __init__(self, name, service, boot):
-        self.identity = name or bytes(8)
-        self.board = pins.BOARD.encode()
-        self.version = VERSION
-        self.service = service
-        self.boot = boot
-        self.nonce = chip.nonce
 
 
 class Dispenser:
@@ -84,6 +74,7 @@ class Dispenser:
         self._edges = asyncio.ThreadSafeFlag()
         self._supply = beams.supply()
         self._changed = asyncio.Event()
+        self._chunked = asyncio.Event()
         self._panel = None if safe else Panel(time, Lights(), Buzzer(), self._changed.set)
         self._progress = Progress()
         self._heard = None  # uptime at which a host last spoke
@@ -132,12 +123,12 @@ class Dispenser:
         self._journal = Journal(JOURNAL, keys, self._guard)
         found = self._journal.open()
         name = identity.load()
-        service = _service(name, found, keys, self._journal)
+        service = identity.service(name, found, keys, self._journal)
         self._recorder = self._make_recorder() if service == wire.SERVICE_OK else None
         boot = self._recorder.boot if self._recorder else self._journal.boot
-        about = About(name, service, boot)
+        about = identity.About(name, service, boot)
         self._link = Link(about, self._journal if found else None, self._clock, self._set_time)
-        Service(self._link, self._vitals, self._log, self._maintain)
+        Service(self._link, self._vitals, self._log, self._enter, self._maintain)
         self._state("service", service != wire.SERVICE_OK)
         self._log.add("boot, service %d%s" % (service, ", safe" if self._safe else ""))
         if self._recorder:
@@ -191,16 +182,20 @@ class Dispenser:
         file = SettingsFile(SETTINGS, self._guard)
         self._commands = Commands(key, name, file, self._recorder, self._use)
         self._commands.serve(self._link)
+        authority, told = self._commands.authority, self._recorder.housekeeping
+        self._slots = Slots(ROOT, self._guard, sys.path[0][-1], VERSION, told, authority)
+        platform = (pins.BOARD, sys.implementation.version[:3])
+        settled = lambda: self._safe or self._slots.confirmed()  # noqa: E731
+        asked = (lambda: self._inputs.dark(), settled, self._restart)
+        self._release = Release(self._slots, authority, self._recorder, platform, *asked)
+        self._release.serve(self._link, self._chunked.set, self._sending.set)
 
     def _use(self, new):
         self._patient.use(new)
         self._log.add("settings %d" % new.version)
 
     def _make_upkeep(self):
-        counter = lambda: self._commands.counter  # noqa: E731
-        told = self._recorder.housekeeping
-        slots = Slots(SLOTS, sys.path[0][-1], VERSION, told, counter)
-        parts = (self._clock, self._keeper, self._recorder, self._journal, slots)
+        parts = (self._clock, self._keeper, self._recorder, self._journal, self._slots)
         self._upkeep = Upkeep(*parts, World(self._rtc), self._patient.power)
 
     def _vitals(self):
@@ -211,6 +206,16 @@ class Dispenser:
             return vitals + (0, 0, 0)
         upkeep = self._upkeep
         return vitals + (self._inputs.mask(), upkeep.supply.battery, upkeep.stall.worst)
+
+    def _enter(self, mode, minutes):
+        # mode of the records from now on, None without a journal
+        if not self._recorder:
+            return None
+        self._patient.enter(mode, minutes)
+        if self._recorder.mode == wire.MODE_BENCH:
+            values = (self._clock.uptime()[0], codes.WORK_BENCH)
+            self._recorder.housekeeping(wire.MAINTENANCE, values)
+        return self._recorder.mode
 
     def _maintain(self, minutes):
         self._minutes = minutes
@@ -233,6 +238,7 @@ class Dispenser:
             tasks.append(self._show(join()))
         if self._recorder:
             tasks.append(self._watch(join()))
+            tasks.append(self._release.run(self._chunked, asyncio.sleep_ms))
             tasks.append(self._last(join()) if self._safe else self._look_after(join()))
         elif self._silent:
             tasks.append(self._await_key())
@@ -271,7 +277,7 @@ class Dispenser:
 
     def _make_whole(self):
         settings = self._commands.settings
-        known = (self._recorder, self._panel, self._delivered)
+        known = (self._recorder, self._panel, self._delivered, lambda: self._commands.seen)
         patient = Patient(self._clock, settings, *known)
         for told in recent(self._journal):
             patient.recall(*told)
@@ -317,9 +323,13 @@ class Dispenser:
         while True:
             await asyncio.sleep_ms(_KEY_AGAIN_MS)
             if self._load(self._store.load):
-                chip.went_well()
-                chip.keep_fault(0)
-                chip.reset()
+                self._restart()
+
+    @staticmethod
+    def _restart():
+        chip.went_well()
+        chip.keep_fault(0)
+        chip.reset()
 
     async def _show(self, bit):
         # the panel: woken by what happens, and by its own rhythms
@@ -386,13 +396,3 @@ class Dispenser:
     def _note_stall(self, late):
         if self._upkeep:
             self._upkeep.stall.note(max(late, self._recorder.longest))
-
-
-def _service(name, found, keys, journal):
-    if name is None:
-        return wire.SERVICE_UNPROVISIONED
-    if not found:
-        return wire.SERVICE_JOURNAL_LOST
-    if keys is None or journal.foreign:
-        return wire.SERVICE_KEY_LOST
-    return wire.SERVICE_OK

@@ -1,27 +1,29 @@
-# Commands of the backend: believed if the MAC is right and the counter greater than the last one
-# accepted. Whatever becomes of one, a record tells it.
+# Commands of the backend about settings, and what the clinic has seen. Whatever becomes of one, a
+# record tells it.
 from dispenser import codes, settings, wire
-from dispenser.mac import Hmac
+from dispenser.authority import Authority
 
 
 class Commands:
     # `key` is the command key, None without one; `use(settings)` puts them in force
     def __init__(self, key, device, file, recorder, use):
-        self._mac = Hmac(key) if key else None
-        self._device = device
         self._file = file
         self._recorder = recorder
         self._use = use
-        self._resume(self._load())
+        self.seen = 0  # first seq that nobody at the clinic has seen, as said since boot
+        before = self._load()
+        self.authority = Authority(key, device, file)
+        self._resume(before)
 
     def serve(self, link):
         self._link = link
         link.serve(wire.MESSAGE_CONFIG_PUT, self._config_put)
         link.serve(wire.MESSAGE_CONFIG_GET, self._config_get)
+        link.serve(wire.MESSAGE_SEEN, self._seen)
 
     def _load(self):
         # what is in force; version of what was so before
-        self.counter, before, self.body = self._file.load()
+        self._applied, before, self.body = self._file.load()
         self.settings = self._parse()
         return before
 
@@ -38,7 +40,7 @@ class Commands:
             self._fault()
         untold = self._file.untold()
         if untold is not None:
-            if untold == self.counter:
+            if untold == self._applied:
                 self._tell(before)
             self._file.told()
 
@@ -47,43 +49,61 @@ class Commands:
 
     def _tell(self, before):
         self._recorder.command(
-            wire.SETTINGS_APPLIED, (self.settings.version, before, self.counter)
+            wire.SETTINGS_APPLIED, (self.settings.version, before, self._applied)
         )
 
     def _config_get(self, ref):
-        self._link.answer(wire.MESSAGE_CONFIG_GET, ref, self.counter, self.body)
+        self._link.answer(wire.MESSAGE_CONFIG_GET, ref, self.authority.counter, self.body)
 
     def _config_put(self, ref, counter, mac, body):
-        authentic = self._is_authentic(wire.MESSAGE_CONFIG_PUT, counter, mac, body)
+        signed = self.authority.signed(wire.MESSAGE_CONFIG_PUT, counter, mac, body)
         # the same once more is no second command
-        if not (authentic and counter == self.counter and body == self.body):
+        if not (signed and counter == self._applied and body == self.body):
             try:
-                self._apply(authentic, counter, body)
+                self._apply(signed, counter, body)
             except OSError:
                 self._load()
                 self._fault()
             except settings.Refused as refused:
-                values = (refused.version, refused.reason, self.counter)
+                values = (refused.version, refused.reason, self.authority.counter)
                 self._recorder.housekeeping(wire.SETTINGS_REFUSED, values)
         self._config_get(ref)
 
-    def _apply(self, authentic, counter, body):
-        if not authentic:
-            raise settings.Refused(codes.REFUSED_MAC)
-        if counter <= self.counter:
-            raise settings.Refused(codes.REFUSED_COUNTER)
+    def _apply(self, signed, counter, body):
+        reason = self.authority.refuses(signed, counter)
+        if reason:
+            raise settings.Refused(reason)
         new = settings.parse(body)
         before = self.settings.version
         if new.version == before and body != self.body:
             raise settings.Refused(codes.REFUSED_RULE, before)  # records name them by version
         self._file.put(counter, before, body)
-        self.counter, self.body, self.settings = counter, body, new
+        self.authority.counter = self._applied = counter
+        self.body, self.settings = body, new
         self._tell(before)
         self._use(new)
         self._file.told()
 
-    def _is_authentic(self, kind, counter, mac, body):
-        if not self._mac:
-            return False
-        head = self._device + bytes((kind,)) + counter.to_bytes(4, "big")
-        return self._mac.digest(head, body)[: len(mac)] == mac
+    def _seen(self, ref, counter, mac, epoch, next):
+        body = wire.pack(">LL", epoch, next)
+        signed = self.authority.signed(wire.MESSAGE_SEEN, counter, mac, body)
+        reason = 0
+        if not (signed and counter == self.authority.counter and next == self.seen):
+            reason = self.authority.refuses(signed, counter)
+            if not reason and not self._link.holds(epoch, next):
+                reason = codes.REFUSED_RULE
+            self._note_seen(counter, next, reason)
+        self._link.answer(wire.MESSAGE_SEEN, ref, self.authority.counter, self.seen, reason)
+
+    def _note_seen(self, counter, next, reason):
+        if reason:
+            values = (next, reason, self.authority.counter)
+            self._recorder.housekeeping(wire.SEEN, values)
+            return
+        # told before it counts: after a cut between it comes again, and is told twice
+        self._recorder.command(wire.SEEN, (next, 0, counter))
+        self.seen = max(self.seen, next)
+        try:
+            self.authority.spend(counter)
+        except OSError:
+            self._fault()

@@ -14,10 +14,12 @@ class Delivery:
         self._next = 0
         self._since = uptime()  # of the last progress, None if all is delivered
         self._answer = None  # seq of the last response
+        self._delivered = None  # as above, once it is delivered
 
     def answered(self, seq):
         # a response was written whose delivery is to be shown
         self._answer = seq
+        self._delivered = None
 
     def step(self, watermark, next):
         # whether a response has just been delivered; `next` is the journal's
@@ -30,7 +32,15 @@ class Delivery:
             self._since = self._uptime()
         if self._answer is None or self._answer >= self._next:
             return False
+        self._delivered = self._answer
         self._answer = None
+        return True
+
+    def seen(self, next):
+        # whether a response that was delivered has just been seen, as all before `next` were
+        if self._delivered is None or self._delivered >= next:
+            return False
+        self._delivered = None
         return True
 
     def overdue(self, hours):

@@ -42,6 +42,11 @@ class Link:
         for version, ref, kind, body in self.deframer.feed(data):
             self._message(version, ref, kind, body)
 
+    def holds(self, epoch, next):
+        # whether all records before `next` are, or were, in this journal
+        journal = self._journal
+        return bool(journal) and epoch == journal.epoch and next <= journal.next
+
     def pending(self):
         # the next frame to write, None if there is nothing or no credit
         if self._out:

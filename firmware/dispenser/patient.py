@@ -16,8 +16,9 @@ _STEP_S = const(300)  # a clock that was so wrong did not watch the dose windows
 class Patient:
     # `clock` as dispenser.clock; `records` has patient(type, values, tick), state(values, tick),
     # housekeeping(type, values), mode and next(); `panel` as dispenser.panel; `watermark()` tells
-    # the first seq that is not stored at the clinic's side, 0 if nobody has said so yet
-    def __init__(self, clock, settings, records, panel, watermark):
+    # the first seq that is not stored at the clinic's side, 0 if nobody has said so yet, `seen()`
+    # likewise the first one that nobody there has seen
+    def __init__(self, clock, settings, records, panel, watermark, seen):
         self._clock = clock
         self._settings = settings
         self._records = records
@@ -29,6 +30,7 @@ class Patient:
         self.prompts = Prompts(settings, uptime, records.next, self._emit)
         self._delivery = Delivery(uptime)
         self._watermark = watermark
+        self._seen = seen
         self._looked = None
         panel.volume(settings.volume)
         self._chimes = 0
@@ -106,6 +108,8 @@ class Patient:
         self.prompts.step(now, asking and not self._access.open)
         if self._delivery.step(self._watermark(), self._records.next()):
             self._panel.delivered()
+        if self._delivery.seen(self._seen()):
+            self._panel.seen()
         self._show()
 
     def _show(self):

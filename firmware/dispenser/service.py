@@ -1,4 +1,4 @@
-# What a tech may ask: how the dispenser is, what its log holds, and for the prompt.
+# What a tech may ask: how the dispenser is, what its log holds, for mode bench and for the prompt.
 from micropython import const
 
 from dispenser import wire
@@ -8,14 +8,17 @@ _LONGEST = const(15)  # minutes
 
 
 class Service:
-    # `vitals()` gives the fields of STATUS up to its watermark; `maintain(minutes)` raises
-    def __init__(self, link, vitals, log, maintain):
+    # `vitals()` gives the fields of STATUS up to its watermark; `enter(mode, minutes)` the mode
+    # that records have then, None if there are none; `maintain(minutes)` raises
+    def __init__(self, link, vitals, log, enter, maintain):
         self._link = link
         self._vitals = vitals
         self._log = log
+        self._enter = enter
         self._maintain = maintain
         link.serve(wire.MESSAGE_STATUS, self._status)
         link.serve(wire.MESSAGE_LOG, self._send_log)
+        link.serve(wire.MESSAGE_MODE, self._mode)
         link.serve(wire.MESSAGE_MAINTENANCE, self._maintenance)
 
     def _status(self, ref):
@@ -28,6 +31,18 @@ class Service:
     def _send_log(self, ref, window):
         text = self._log.text(min(window, wire.MAX_BODY) - _HEAD)
         self._link.answer(wire.MESSAGE_LOG, ref, self._log.dropped, text)
+
+    def _mode(self, ref, mode, minutes):
+        kind = wire.MESSAGE_MODE
+        lasts = 1 <= minutes <= _LONGEST if mode == wire.MODE_BENCH else not minutes
+        if mode not in (wire.MODE_BENCH, wire.MODE_PATIENT) or not lasts:
+            self._link.refuse(ref, kind, wire.ERROR_OUT_OF_RANGE, b"bench 1 to 15, or patient 0")
+            return
+        now = self._enter(mode, minutes)
+        if now is None:
+            self._link.refuse(ref, kind, wire.ERROR_NOT_PROVISIONED, b"no journal")
+        else:
+            self._link.answer(kind, ref, now)
 
     def _maintenance(self, ref, minutes):
         if 1 <= minutes <= _LONGEST:

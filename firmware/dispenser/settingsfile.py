@@ -1,5 +1,6 @@
 # The settings on flash, each time whole: the new ones take the old ones' place by a rename, and
-# the old ones are kept beside them. `untold` lasts from before that until a record tells it.
+# the old ones are kept beside them. `untold` lasts from before that until a record tells it. The
+# counter of a command that changed no settings is in a file of its own.
 import os
 import struct
 from binascii import crc32
@@ -10,6 +11,7 @@ _CURRENT = "/current"
 _PREVIOUS = "/previous"
 _NEXT = "/next"
 _UNTOLD = "/untold"
+_COUNTER = "/counter"
 _FORM = ">LH"  # command counter, version before; then SETTINGS and crc32
 _HEAD = const(6)
 _ENOENT = const(2)
@@ -40,9 +42,26 @@ class SettingsFile:
             self._write(_NEXT, data)
             os.rename(self._root + _NEXT, self._root + _CURRENT)
 
+    def counter(self):
+        # of the last command accepted
+        try:
+            with open(self._root + _COUNTER, "rb") as file:
+                data = file.read()
+        except OSError:
+            data = b""
+        alone = int.from_bytes(data[:4], "big")
+        whole = len(data) == 8 and crc32(data[:4]).to_bytes(4, "big") == data[4:]
+        return max(self.load()[0], alone if whole else 0)
+
+    def count(self, counter):
+        data = counter.to_bytes(4, "big")
+        with self._guard:
+            self._make_folder()
+            self._write(_COUNTER, data + crc32(data).to_bytes(4, "big"))
+
     def forget(self):
         # another patient: the default, but no command counts again
-        counter = self.load()[0]
+        counter = self.counter()
         if counter:
             self.put(counter, 0, b"")
             self.told()

@@ -1,42 +1,56 @@
 # Releases in two slots. boot.py follows the pointer /slot, main.py falls back to the other slot
 # when one that is not confirmed comes to nothing again and again; here is what the app adds: it
-# tells what happened, and confirms. /slots/x/state holds "started", "confirmed" or "reverted".
+# tells what happened, confirms, and fills the other slot. /slots/x/state holds "started",
+# "confirmed" or "reverted".
+import os
+
+from micropython import const
+
 from dispenser import codes, wire
 
 STARTED = "started"
 CONFIRMED = "confirmed"
 _REVERTED = "reverted"  # written by main.py
 _TOLD = "told"
+_STATE = "state"
+_POINTER = "/slot"
+PART = "part"
+INCOMING = "incoming"
+_FREE = const(40)  # blocks that nobody may fill
+_BLOCK = const(4096)
+_FOLDER = const(0x4000)
 
 
 class Slots:
-    # `name` and `version` of the one that runs; `tell(type, values)` writes a record,
-    # `counter()` is the last command's
-    def __init__(self, root, name, version, tell, counter):
+    # below `root` are /slot and /slots; `name` and `version` of the one that runs; `tell(type,
+    # values)` writes a record, `authority` knows the counter of the last command
+    def __init__(self, root, guard, name, version, tell, authority):
         self._root = root
+        self._guard = guard
         self._name = name
-        self._version = tuple(version)
+        self.other = "a" if name == "b" else "b"
+        self.version = tuple(version)
         self._tell = tell
-        self._counter = counter
+        self._authority = authority
 
     def start(self):
-        other = "a" if self._name == "b" else "b"
+        other = self.other
         if self._read(other, "state") == _REVERTED:
             self._say(codes.RELEASE_REVERTED, self._version_of(other), other)
             self._mark(other, _TOLD)
         if self._read(self._name, "state") not in (STARTED, CONFIRMED):
-            self._say(codes.RELEASE_STARTED, self._version, self._name)
+            self._say(codes.RELEASE_STARTED, self.version, self._name)
             self._mark(self._name, STARTED)
 
     def confirmed(self):
         return self._read(self._name, "state") == CONFIRMED
 
     def confirm(self):
-        self._say(codes.RELEASE_CONFIRMED, self._version, self._name)
+        self._say(codes.RELEASE_CONFIRMED, self.version, self._name)
         self._mark(self._name, CONFIRMED)
 
     def _say(self, action, version, name):
-        self._tell(wire.RELEASE, (action,) + version + (ord(name), 0, self._counter()))
+        self._tell(wire.RELEASE, (action,) + version + (ord(name), 0, self._authority.counter))
 
     def _version_of(self, name):
         # zeros if nobody left it there
@@ -45,11 +59,92 @@ class Slots:
 
     def _read(self, name, what):
         try:
-            with open("%s/%s/%s" % (self._root, name, what)) as file:
+            with open("%s/slots/%s/%s" % (self._root, name, what)) as file:
                 return file.read().strip()
         except OSError:
             return ""
 
     def _mark(self, name, state):
-        with open("%s/%s/state" % (self._root, name), "w") as file:
+        with open("%s/slots/%s/state" % (self._root, name), "w") as file:
             file.write(state)
+
+    # ---- the other slot ----------------------------------------------------------------------
+
+    def path(self, name):
+        return "%s/slots/%s/%s" % (self._root, self.other, name)
+
+    def receive(self, command):
+        # from now on it holds no release that could start
+        with self._guard:
+            self._make_folder(self.path("")[:-1])
+            self.drop(_STATE)
+            self.drop(PART)
+            self._write(self.path(INCOMING), "wb", command)
+
+    def incoming(self):
+        # what receive() was given, empty if nothing is under way
+        try:
+            with open(self.path(INCOMING), "rb") as file:
+                return file.read()
+        except OSError:
+            return b""
+
+    def grow(self, data, offset):
+        # more of the file that is coming in
+        with self._guard:
+            self._write(self.path(PART), "ab" if offset else "wb", data)
+
+    def grown(self):
+        # bytes of it that are on flash
+        try:
+            return os.stat(self.path(PART))[6]
+        except OSError:
+            return 0
+
+    def place(self, path):
+        # the file is whole: it takes its place
+        with self._guard:
+            at = path.find("/")
+            while at > 0:
+                self._make_folder(self.path(path[:at]))
+                at = path.find("/", at + 1)
+            os.rename(self.path(PART), self.path(path))
+
+    def drop(self, path):
+        try:
+            with self._guard:
+                os.remove(self.path(path))
+        except OSError:
+            pass
+
+    def has_room(self, size):
+        # for one more file, with enough left for the journal
+        blocks = os.statvfs(self._root + "/")[3] - size // _BLOCK - 1
+        return blocks >= _FREE
+
+    def tidy(self, keep, folder=""):
+        # removes, bit by bit, all that is not named; yields ms to wait
+        for name in os.listdir(self.path(folder)):
+            path = folder + name
+            if os.stat(self.path(path))[0] & _FOLDER:
+                for wait in self.tidy(keep, path + "/"):
+                    yield wait
+            elif path not in keep:
+                self.drop(path)
+            yield 0
+
+    def switch(self):
+        # the other slot starts next
+        with self._guard:
+            self._write(self._root + _POINTER, "w", self.other)
+
+    def _write(self, path, mode, data):
+        with open(path, mode) as file:
+            file.write(data)
+
+    def _make_folder(self, path):
+        try:
+            os.mkdir(path)
+        except OSError as error:
+            if error.errno != 17:  # EEXIST
+                raise

@@ -733,6 +733,28 @@ PANEL = [
         "10:02:00", panel=True,
     ),
     Case(
+        "the clinic has seen it: shown once, after it was delivered and never before",
+        "2026-03-02 10:00", PLAIN,
+        """10:00:00 press 2
+        10:00:03 clinic 100
+        10:00:05 clinic 101
+        10:01:00 delivered 101
+        10:02:00 clinic 101
+        10:05:00 press 3
+        10:05:10 delivered 102
+        10:06:00 clinic 101
+        10:07:00 clinic 102""",
+        """10:00:00 pressed
+        10:00:00 noted
+        10:01:01 delivered
+        10:01:01 seen
+        10:05:00 pressed
+        10:05:00 noted
+        10:05:10 delivered
+        10:07:01 seen""",
+        "10:09:00", panel=True,
+    ),
+    Case(
         "nothing delivered for a day shows; one delivery ends it",
         "2026-03-02 10:00", PLAIN,
         """10:10:00 press 2

@@ -2,7 +2,8 @@
 
 `does`, one line a deed: `08:05:02 reach 1`. Deeds: open, close, reach N (0.4 s), break N,
 whole N, press N (0.2 s), hold N, release N, service, clock HH:MM:SS (the dispenser's clock is set
-to it), cut (power away and back), test (the beams' self-test), delivered SEQ, bench MINUTES.
+to it), cut (power away and back), test (the beams' self-test), delivered SEQ, clinic SEQ (has
+seen all before), bench MINUTES.
 `becomes`: what is recorded, or seen on the panel. Times are local; `+1 ` before one is the next
 day, `b` behind it the second time of an hour that repeats.
 """
@@ -82,7 +83,7 @@ def _seconds(when: datetime.datetime) -> int:
 def scenario(case: Case) -> dict[str, Any]:
     """Return what mp_play_patient.py plays."""
     out: dict[str, Any] = {
-        "edges": [], "clock": [], "boots": [], "pulses": [], "seen": [], "modes": [],
+        "edges": [], "clock": [], "boots": [], "pulses": [], "seen": [], "clinic": [], "modes": [],
         "settings": case.settings, "beat": 30_000 if case.coarse else 1_000,
         "time": _seconds(began(case)) if case.knows else None,
     }  # fmt: skip
@@ -112,6 +113,8 @@ def _add(out: dict[str, Any], case: Case, line: str) -> None:
         out["modes"].append([ms, 3, int(what)])
     elif deed == "delivered":
         out["seen"].append([ms, int(what)])
+    elif deed == "clinic":
+        out["clinic"].append([ms, int(what)])
     else:
         out[{"cut": "boots", "test": "pulses"}[deed]].append(ms)
 

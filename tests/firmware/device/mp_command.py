@@ -1,6 +1,6 @@
 # Commands over a Link, with settings in a folder. In: "feed HEX", "restart". Out: one JSON line a
-# command: frames, records written, version in force, versions that were put in force. Arguments:
-# folder, command key in hex or "none", device id in hex
+# command: frames, records written, version in force, versions that were put in force, the first
+# seq not seen. Arguments: folder, command key in hex or "none", device id in hex
 import json
 import sys
 from binascii import hexlify, unhexlify
@@ -10,7 +10,7 @@ from dispenser.clock import Clock
 from dispenser.commands import Commands
 from dispenser.link import Link
 from dispenser.settingsfile import SettingsFile
-from mp_worlds import Guard
+from mp_worlds import EPOCH, Guard
 
 
 class Ticks:
@@ -32,13 +32,18 @@ class Records:
     housekeeping = command
 
 
+class Journal:
+    epoch = EPOCH
+    next = 500
+
+
 def start(used):
     records = Records()
     key = None if sys.argv[2] == "none" else unhexlify(sys.argv[2])
     file = SettingsFile(sys.argv[1], Guard())
     device = unhexlify(sys.argv[3])
     commands = Commands(key, device, file, records, lambda new: used.append(new.version))
-    link = Link(None, None, Clock(Ticks()), None)
+    link = Link(None, Journal, Clock(Ticks()), None)
     commands.serve(link)
     return link, records, commands
 
@@ -58,6 +63,7 @@ def main():
             told["frames"].append(hexlify(frame).decode())
             frame = link.pending()
         told["version"] = commands.settings.version
+        told["seen"] = commands.seen
         print(json.dumps(told))
         if hasattr(sys.stdout, "flush"):
             sys.stdout.flush()

@@ -81,7 +81,7 @@ def command(commands, version, acked):
 def work(journal, boot, first, last, acked, applied):
     commands = make_commands(journal, boot)
     for label in range(first, last):
-        if label % EVERY == 0 and label // EVERY > commands.counter:
+        if label % EVERY == 0 and label // EVERY > commands.authority.counter:
             command(commands, label // EVERY, applied)
         journal.append(boot, label, 0, KIND, data(label))
         acked.append(label)
@@ -120,7 +120,7 @@ def restart(image, cells, acked):
     journal, found = open_journal(ROOT + "/journal", Eeprom(cells, power), LIMITS)
     commands = make_commands(journal, 3)
     version = commands.settings.version
-    whole = not version or (commands.counter == version and commands.body == settings(version))
+    whole = not version or (commands.authority.counter == version and commands.body == settings(version))
     held = dump(journal)
     lost = journal.damaged()
     begun = journal.boot

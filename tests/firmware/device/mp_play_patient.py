@@ -2,7 +2,8 @@
 # list of {"start": [active inputs], "edges": [[ms, input, active]], "late": ms between looks or
 # 0, "beat": ms between looks when nothing happens, "until": ms, "time": s of the day at 0 or null,
 # "clock": [[ms, s of the day]], "settings": SETTINGS as a list, "settings_at": [[ms, SETTINGS]],
-# "boots": [ms], "seen": [[ms, seq]], "pulses": [ms], "modes": [[ms, mode, minutes]]}.
+# "boots": [ms], "seen": [[ms, seq]],
+# "clinic": [[ms, seq]], "pulses": [ms], "modes": [[ms, mode, minutes]]}.
 # Out: JSON list of {"records": [[type, values, ms, mode]], "panel": [[ms, word]]}; ticks wrap in
 # the middle of every scenario.
 import json
@@ -92,6 +93,9 @@ class Panel:
     def delivered(self):
         self.tell("delivered")
 
+    def seen(self):
+        self.tell("seen")
+
     def chime(self):
         self.tell("chime")
 
@@ -117,7 +121,7 @@ class World:
         self.latches = [Latch(self, index) for index in range(11)]
         self.records = Records(self.ticks)
         self.panel = Panel(self.ticks)
-        self.stored = 0
+        self.stored = self.acknowledged = 0
         given = scenario.get("settings")
         self.settings = Settings(tables(given)) if given else DEFAULT
         for index in scenario.get("start", ()):
@@ -136,7 +140,10 @@ class World:
             self.clock.set(self.clock.ticks(), time, 0, wire.QUALITY_RTC)
         self.records.mode = 0
         watermark = lambda: self.stored  # noqa: E731
-        self.patient = Patient(self.clock, self.settings, self.records, self.panel, watermark)
+        seen = lambda: self.acknowledged  # noqa: E731
+        self.patient = Patient(
+            self.clock, self.settings, self.records, self.panel, watermark, seen
+        )
         for kind, values, _, _, when in self.records.told:
             if when is not None and kind >= wire.LID_OPENED:
                 self.patient.recall(kind, values, when)
@@ -175,6 +182,9 @@ class World:
     def seen(self, seq):
         self.stored = seq
 
+    def acknowledge(self, seq):
+        self.acknowledged = seq
+
     def pulse(self):
         self.tests.step()
 
@@ -203,7 +213,8 @@ def tables(settings):
 def happenings(scenario):
     # (ms, what, arguments) in order
     found = [(ms, "set", (index, active)) for ms, index, active in scenario.get("edges", ())]
-    for name, what in (("clock", "set_clock"), ("seen", "seen"), ("settings_at", "use")):
+    whats = {"clock": "set_clock", "seen": "seen", "clinic": "acknowledge", "settings_at": "use"}
+    for name, what in whats.items():
         found += [(ms, what, (value,)) for ms, value in scenario.get(name, ())]
     found += [(ms, "boot", ()) for ms in scenario.get("boots", ())]
     found += [(ms, "pulse", ()) for ms in scenario.get("pulses", ())]
