@@ -71,7 +71,7 @@ class EmulatedBoard:
         self.plugged = True
         self._heap = heap_size(heap) + SHIM_HEAP
         self._erase_ms = erase_ms
-        self.on_output = on_output
+        self._on_output = on_output
         self._seed = seed
         self._time = clock or RealClock()
         self._log = log or logging.getLogger(f"board.{name}")
@@ -378,8 +378,8 @@ class EmulatedBoard:
         if message.kind == control.LEVEL:
             self._retained.set_level(message.ident, message.value)
         event = output(message, self._pin_names.get(message.ident, f"gpio{message.ident}"))
-        if self.on_output:
-            self.on_output(event)
+        if self._on_output:
+            self._on_output(event)
 
     # --- small things
 
