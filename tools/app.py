@@ -20,7 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    epilog="`dosewire gateway run --help`: the gateway, which needs only the extra of that name.",
+    epilog="`dosewire gateway --help`, `dosewire modem --help`: need only the extra [gateway].",
 )
 app.add_typer(simulation)
 app.add_typer(regenerate, name="protocol")

@@ -1,12 +1,12 @@
 """The `dosewire` command: finds who answers it, and loads nothing else.
 
-`gateway` works with the [gateway] extra alone, so a small board needs no more.
+`gateway` and `modem` work with the [gateway] extra alone, so a small board needs no more.
 """
 
 import sys
 from collections.abc import Sequence
 
-_EXTRA = {"gateway": "gateway", "backend": "sim", "sim": "sim"}
+_EXTRA = {"gateway": "gateway", "modem": "gateway", "backend": "sim", "sim": "sim"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +28,10 @@ def _run(words: list[str]) -> int:
         from gateway.cli import main as gateway
 
         return gateway(words[1:])
+    if words[:1] == ["modem"]:
+        from gateway.modem.cli import main as modem
+
+        return modem(words[1:])
     from tools.app import app
 
     app(words)

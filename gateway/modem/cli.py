@@ -1,15 +1,24 @@
-"""`modem explain`: what a captured conversation with a modem means, to programs and people."""
+"""`dosewire modem`: how the modem is, what its supervisor would do, what captured lines mean."""
 
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 
+from gateway import config
 from gateway.modem.explain import Explained, explain
+
+_CONFIG = Path("/etc/dosewire/gateway.toml")
+_EPILOG = """\
+a running gateway holds the modem's port: `status` asks it, `supervise` works while it is stopped
+
+exit codes: 0 works, 1 the modem does not work, 2 file or configuration missing or wrong (one line
+says what), 3 the gateway does not answer, 130 ended by Ctrl-C
+"""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -22,12 +31,66 @@ class Request(msgspec.Struct, frozen=True):
 
 def main(argv: list[str]) -> int:
     """Run the command line behind `modem`; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="dosewire modem", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    verb = verbs.add_parser("explain", help="what a captured conversation means")
+    arguments = _parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        return run(arguments)
+    except config.ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dosewire modem",
+        description="Looks at the gateway's cellular modem, and explains what modems say.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    verb = verbs.add_parser("explain", help="what a captured conversation with a modem means")
     verb.add_argument("file", nargs="?", type=Path, help="a capture; without it: standard input")
     verb.add_argument("--jsonl", action="store_true", help="JSON lines in and out")
-    arguments = parser.parse_args(argv)
+    verb.set_defaults(run=_explain)
+    verb = verbs.add_parser("status", help="what the running gateway knows of its modem")
+    verb.set_defaults(run=_status)
+    _add_config(verb)
+    verb = verbs.add_parser("supervise", help="look at the modem and keep it connected, in view")
+    verb.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
+    verb.add_argument(
+        "--looks",
+        type=int,
+        default=0,
+        metavar="N",
+        help="end after N looks (default: Ctrl-C ends)",
+    )
+    verb.set_defaults(run=_supervise)
+    _add_config(verb)
+    return parser
+
+
+def _add_config(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--config", type=Path, default=_CONFIG, metavar="FILE", help=f"default: {_CONFIG}"
+    )
+    verb.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from gateway.modem import watch
+
+    return watch.show(arguments.config, arguments.json)
+
+
+def _supervise(arguments: argparse.Namespace) -> int:
+    from gateway.modem import watch
+
+    return watch.supervise(
+        arguments.config, arguments.dry_run, max(0, arguments.looks), arguments.json
+    )
+
+
+def _explain(arguments: argparse.Namespace) -> int:
     try:
         raw = sys.stdin.buffer.read() if arguments.file is None else arguments.file.read_bytes()
     except OSError as error:

@@ -180,6 +180,10 @@ class Driver:
 
     async def _card_state(self, at: AtPort) -> str | None:
         reply = await at.command("AT+CPIN?")
+        if reply.echo is not None and self.profile is not None:
+            # echo is back: it has started anew without a word, and forgotten its settings
+            await self._prepare(at)
+            reply = await at.command("AT+CPIN?")
         found = meaning(reply)
         if isinstance(found, card.Cpin):
             return "ABSENT" if found.state in ("NOT INSERTED", "SIM REMOVED") else found.state
@@ -210,9 +214,12 @@ class Driver:
 
     async def _note_signal(self, at: AtPort, serving: Reg | None) -> None:
         self.facts["technology"] = None if serving is None else serving.act
-        if self.profile is not None:
-            found = to_json(meaning(await at.command(self.profile.signal)))
-            self.facts["signal"] = found
+        asked = [] if self.profile is None else [self.profile.signal]
+        for text in dict.fromkeys([*asked, "AT+CSQ"]):
+            found = to_json(meaning(await at.command(text)))
+            if isinstance(found, dict) and found["type"] != "error":
+                self.facts["signal"] = found
+                return
 
     async def _learn(self, at: AtPort, serving: Reg | None) -> None:
         # for `modem status` on this host alone; asked for once after each set-up

@@ -12,6 +12,7 @@ from pathlib import Path
 from gateway.findings import Finding
 
 _UP = 0x0001  # RTF_UP, linux/route.h
+_REJECT = 0x0200  # RTF_REJECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,11 @@ def _routed(interface: str, root: Path) -> bool:
             return bool(int(fields[3], 16) & _UP)
     rows = [line.split() for line in _text(net / "ipv6_route").splitlines()]
     return any(
-        row[-1] == interface and row[0] == "0" * 32 and row[1] == "00" for row in rows if row
+        row[9] == interface
+        and (row[0], row[1]) == ("0" * 32, "00")
+        and int(row[8], 16) & (_UP | _REJECT) == _UP
+        for row in rows
+        if len(row) > 9
     )
 
 

@@ -87,7 +87,7 @@ class Cellular:
         )
         self._supervisor = Supervisor(
             Policy(settings.roaming, host.rungs),
-            Budgets(data / "modem_budgets", unix()),
+            Budgets(data / "modem_budgets", unix(), keeps=not dry),
             random.Random(),  # spreads waits, keeps no secret
         )
         keeper = Keeper(self._driver, self._supervisor, unix, dry)
@@ -126,6 +126,10 @@ class Cellular:
             self.over_other = False
         return made
 
+    def close(self) -> None:
+        """Give its port up."""
+        self._driver.close()
+
     # ---- how it is --------------------------------------------------------------------------
 
     def owns(self, usb: str) -> bool:
@@ -153,7 +157,7 @@ class Cellular:
         detail = ", ".join(self._words())
         if not self.keeper.looked:
             return Finding("modem", None, "is looked for")
-        if fault in (Fault.NONE, Fault.SERVER):
+        if self.works:
             return Finding("modem", True, fault.value, detail=detail)
         young = self._clock.monotonic() - self._started < _FIRST_ATTACH
         if young and not alarm and not self.figures.was_well:
@@ -166,7 +170,13 @@ class Cellular:
         facts = self._driver.facts
         dbm = signal_dbm(facts)
         signal = None if dbm is None else f"{dbm:.0f} dBm"
-        return [str(word) for word in (facts.get("model"), technology(facts), signal) if word]
+        told = (facts.get("model"), technology(facts), signal, facts.get("port"))
+        return [str(word) for word in told if word]
+
+    @property
+    def port(self) -> str:
+        """Why its command port is of no use, "" if it is."""
+        return str(self._driver.facts.get("port", ""))
 
     def _way(self) -> path.Way:
         return path.look(self._settings.interface, self._root)
@@ -201,7 +211,7 @@ class Cellular:
         """Return figures for metrics: name, meaning, value."""
         way, figures = self._way(), self.figures
         values = (
-            ("modem_works", "1 if the modem gives a connection", self._well()),
+            ("modem_works", "1 if the modem gives a connection", int(self.works)),
             ("modem_signal_dbm", "strength of the signal", signal_dbm(self._driver.facts)),
             ("modem_technology", "<AcT> of 3GPP TS 27.007", self._driver.facts.get("technology")),
             ("modem_attach_seconds", "last search for a network", figures.attach_seconds),
@@ -215,8 +225,10 @@ class Cellular:
             if value is not None
         ]
 
-    def _well(self) -> int:
-        return int(self.keeper.looked and self._supervisor.fault in (Fault.NONE, Fault.SERVER))
+    @property
+    def works(self) -> bool:
+        """Tell whether the modem gives a connection."""
+        return self.keeper.looked and self._supervisor.fault in (Fault.NONE, Fault.SERVER)
 
 
 def _some(count: int) -> int | None:

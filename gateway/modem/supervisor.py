@@ -115,6 +115,7 @@ _SETTLE = {
 _BACKOFF = tuple(60.0 * m for m in (5, 10, 15, 20, 30, 60))
 _DENIED = tuple(HOUR * h for h in (1, 4, 8, 16, 24))
 _LOOK = 10.0
+_LOOK_SOON = 2.0  # a data session stands or fails at once
 _LOOK_HEALTHY = 30.0
 _LOOK_REFUSED = 120.0
 _LOOK_PERSON = (300.0, 600.0)
@@ -228,7 +229,8 @@ class Supervisor:
         self._tried = tried
         self._begun_anew = rung >= Rung.NETWORK or (rung < Rung.CONTEXT and self._begun_anew)
         self._settled_at = now + self._spread(_SETTLE[rung])
-        return Order(self.fault, _LOOK, rung, alarm=alarm)
+        soon = rung in (Rung.INTERFACE, Rung.CONTEXT)
+        return Order(self.fault, _LOOK_SOON if soon else _LOOK, rung, alarm=alarm)
 
     # ---- refused ----------------------------------------------------------------------------
 

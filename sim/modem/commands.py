@@ -57,6 +57,8 @@ def _one(modem: "Modem", body: str) -> None:
         _iccid(modem)
     elif body.split("?")[0] == quirks.retries[0]:
         _retries(modem)
+    elif body == quirks.signal[0] and modem.serving:
+        modem.answer([quirks.signal[1]], "OK")
     elif body in quirks.ecm:
         modem.answer([quirks.ecm[body]], "OK")
     elif body in (quirks.reset, "+CFUN=1,1"):

@@ -91,6 +91,13 @@ class Modem:
             self.faults.hang = False
             self.reset()
 
+    def restart_quietly(self) -> None:
+        """Restart the module's software while its USB side stays: no line tells of it."""
+        present, self.present = self.present, False
+        self._stop()
+        self.present = present
+        self.later(self.quirks.boot_s / 2, self._started)
+
     def _stop(self) -> None:
         for timer in self._timers:
             timer.cancel()

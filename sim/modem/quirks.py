@@ -23,6 +23,7 @@ class Quirks:
     reset: str = "+CFUN=1,1"
     power_off: str = ""
     powered_off: str = ""
+    signal: tuple[str, str] = ("", "")  # the maker's own command, and its answer in coverage
     ecm: dict[str, str] = field(default_factory=dict)
     unknown: str = "ERROR"
     line_end: str = "\r\n"
@@ -41,6 +42,7 @@ KINDS = {
         retries=("+QPINC", '+QPINC: "SC",{pin},{puk}'),
         power_off="+QPOWD",
         powered_off="POWERED DOWN",
+        signal=("+QCSQ", '+QCSQ: "LTE",-68,-97,145,-11'),
         ecm={'+QCFG="usbnet"': '+QCFG: "usbnet",1'},
     ),
     "bg95": Quirks(
@@ -54,6 +56,7 @@ KINDS = {
         retries=("+QPINC", '+QPINC: "SC",{pin},{puk}'),
         power_off="+QPOWD",
         powered_off="NORMAL POWER DOWN",
+        signal=("+QCSQ", '+QCSQ: "eMTC",-71,-102,120,-13'),
         lte_only=True,
     ),
     "sim7600": Quirks(
@@ -88,6 +91,16 @@ KINDS = {
         iccid=("+CCID", "+CCID: {iccid}"),
         retries=("+UPINCNT", "+UPINCNT: {pin},3,{puk},10"),
         reset="+CFUN=16",
+    ),
+    "sara-r4": Quirks(
+        "u-blox",
+        "SARA-R410M-02B",
+        "L0.0.00.00.05.08",
+        "05c6:90b2",
+        2,
+        retries=("+UPINCNT", "+UPINCNT: {pin},3,{puk},10"),
+        reset="+CFUN=15",
+        lte_only=True,
     ),
     "le910": Quirks(
         "Telit",

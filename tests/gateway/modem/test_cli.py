@@ -1,11 +1,14 @@
 """`modem explain`: JSON lines for programs, plain words for people, bad input answered."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from gateway.modem.cli import explain_capture, explain_jsonl, main
+from tests.support.gateway import ROOT
 
 
 def test_jsonl() -> None:
@@ -44,3 +47,42 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == "AT+CGATT?: OK\n  cgatt: attached yes\n"
     assert main(["explain", str(tmp_path / "none")]) == 2
     assert "none" in capsys.readouterr().err
+
+
+def test_works_without_the_tools() -> None:
+    code = (
+        "import sys\n"
+        "gone = ('typer', 'rich', 'serial', 'usb', 'cryptography')\n"
+        "sys.modules |= dict.fromkeys(gone)\n"
+        "from tools.main import main\n"
+        "try: main(['modem', 'explain', '--jsonl'])\n"
+        "finally: print(sorted(m for m in sys.modules if m.startswith(('paho', 'construct'))))\n"
+    )
+    lines = ({"id": 1}, {"id": "b", "command": "AT+CGATT?", "raw": "+CGATT: 0\r\nOK\r\n"})
+    asked = "\n".join(map(json.dumps, lines)).encode()
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, input=asked, capture_output=True, check=True
+    )
+    first, second, loaded = done.stdout.decode().splitlines()
+    assert "error" in first and json.loads(second)["parsed"]["attached"] is False
+    assert loaded == "[]", "explaining needs no daemon"
+
+
+def test_a_host_without_modem_or_gateway_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "g.toml"
+    path.write_text(
+        f'[gateway]\nid = "gw-1"\ndata = "{tmp_path}"\n[uplink]\nhost = "h"\nport = 1\n'
+        'ca = "c"\ncert = "c"\nkey = "k"\n'
+    )
+    assert main(["status", "--config", str(path)]) == 3
+    assert "does not run" in capsys.readouterr().err
+    assert main(["supervise", "--dry-run", "--config", str(path)]) == 2
+    assert capsys.readouterr().err == f"{path}: has no [modem]\n"
+    path.write_text(path.read_text() + "[modem]\n")
+    assert main(["supervise", "--dry-run", "--looks", "1", "--json", "--config", str(path)]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["state"] == "no modem on USB" and told["rung"] is None
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["g.toml"], "nothing was written"
+    assert main(["status", "--config", str(tmp_path / "none.toml")]) == 2
