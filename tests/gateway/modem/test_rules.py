@@ -1,10 +1,11 @@
-"""What the supervisor must never do: too many tries, a burnt SIM, resets for a server away."""
+"""What the supervisor must never do: too many tries, a burnt SIM, resets for a server away.
 
 All in virtual time, against the simulated modem.
 """
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,9 @@ def test_a_server_that_is_down_is_no_fault_of_the_modem(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cause", [7, 11, 15, None])
 @pytest.mark.slow
-def test_seven_days_of_denied_registration(tmp_path: Path, cause: int | None) -> None:
+def test_seven_days_of_denied_registration(
+    tmp_path: Path, record_property: Callable[[str, object], None], cause: int | None
+) -> None:
     async def scenario() -> Bench:
         bench = Bench(tmp_path)
         bench.modem.network.denied = cause if cause is not None else 0
@@ -50,10 +53,9 @@ def test_seven_days_of_denied_registration(tmp_path: Path, cause: int | None) ->
     rungs = bench.rungs()
     resets = [at for at, rung in rungs if rung in (Rung.RESET, Rung.POWER)]
     attaches = bench.modem.network.attaches
-    print(
-        f"\ndenied ({cause}) 7 days: {len(rungs)} rungs, {len(resets)} resets, "
-        f"{len(attaches)} attach requests, at most {_per_hour(attaches)}/h"
-    )
+    told = f"{len(rungs)} rungs, {len(resets)} resets, {len(attaches)} attach requests, "
+    told += f"at most {_per_hour(attaches)}/h"
+    record_property("recovery", (f"refused for 7 days, cause {cause}", 7 * DAY, told))
     assert 5 <= len(rungs) <= 12 and max(rung for _, rung in rungs) <= Rung.RESET
     assert _per_hour(resets) <= 1
     # those that the modem makes by its own timers (T3402) count too
@@ -270,6 +272,11 @@ def test_no_reboot_that_cannot_be_written_down(tmp_path: Path) -> None:
         (Seen(True, True, "READY", True, address="10.0.0.1"), Fault.NO_DATA),
         (Seen(True, True, "READY", True, address="10.0.0.1", passes=True), Fault.SERVER),
         (Seen(True, True, "READY", True, address="10.0.0.1", connected=True), Fault.NONE),
+        (
+            Seen(True, True, "READY", True, address="10.0.0.1", passes=True, elsewhere=True),
+            Fault.NONE,
+        ),
+        (Seen(True, True, "READY", True, address="10.0.0.1", elsewhere=True), Fault.NO_DATA),
         (Seen(True, True, "READY", False, connected=True, traffic=900.0), Fault.UNREGISTERED),
         (
             Seen(True, True, "READY", True, address="10.0.0.1", passes=True, traffic=900.0),
