@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sim.certificates import Pki, make_pki
+from sim.child import tied
 from tests.bench.figures import Figure
 from tests.support.dispenser import ScriptedDispenser
 from tests.support.gateway import GATEWAY, ROOT, Rig, rig, until
@@ -113,8 +114,7 @@ async def _start(r: Rig, name: str) -> None:
         await r.run_gateway()
         return
     r.process = await asyncio.create_subprocess_exec(
-        *("setpriv", "--pdeathsig", "KILL", "--", sys.executable),
-        *(str(_SCRIPTS / f"{name}.py"), str(r.config())),
+        *tied([sys.executable, str(_SCRIPTS / f"{name}.py"), str(r.config())]),
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )

@@ -23,9 +23,11 @@ def figures() -> Iterator[Figure]:
         folder = Path(name)
         config = _config(folder)
         bare = statistics.median(_interpreter() for _ in range(_ROUNDS))
-        ready = statistics.median(_ready(folder, config) for _ in range(_ROUNDS))
+        rounds = [_ready(folder, config) for _ in range(_ROUNDS)]
+    ready, end = (statistics.median(times) for times in zip(*rounds, strict=True))
     yield Figure("interpreter alone", bare * 1000, "ms")
     yield Figure("READY after the first import", (ready - bare) * 1000, "ms", most=500)
+    yield Figure("end after SIGTERM", end * 1000, "ms", most=2000)
 
 
 def _config(folder: Path) -> Path:
@@ -47,7 +49,8 @@ def _interpreter() -> float:
     return time.perf_counter() - began
 
 
-def _ready(folder: Path, config: Path) -> float:
+def _ready(folder: Path, config: Path) -> tuple[float, float]:
+    """Return seconds from its start until READY, and from SIGTERM until its end."""
     address = folder / "notify"
     address.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
@@ -64,7 +67,10 @@ def _ready(folder: Path, config: Path) -> float:
         try:
             while systemd.recv(100) != b"READY=1":
                 pass
-            return time.perf_counter() - began
-        finally:
+            ready = time.perf_counter() - began
             process.terminate()
+            process.wait(5)
+            return ready, time.perf_counter() - began - ready
+        finally:
+            process.kill()
             process.wait(5)

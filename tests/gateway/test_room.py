@@ -186,7 +186,7 @@ def test_a_slow_disk_holds_nobody_up_but_those_who_wait_for_it(tmp_path: Path) -
     class Slow(sqlite3.Connection):
         def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
             if sql == "COMMIT":
-                time.sleep(0.3)
+                time.sleep(1.0)
             return super().execute(sql, *values)
 
     def opener(path: Path) -> sqlite3.Connection:
@@ -204,8 +204,8 @@ def test_a_slow_disk_holds_nobody_up_but_those_who_wait_for_it(tmp_path: Path) -
             while not all(task.done() for task in tasks):
                 await asyncio.sleep(0.01)
                 worst, at = max(worst, loop.time() - at), loop.time()
-            assert worst < 0.25, "the event loop waited for the disk"
-            assert loop.time() - begin < 2.0, "one COMMIT for many that wait"
+            assert worst < 0.9, "the event loop waited for the disk"
+            assert loop.time() - begin < 10.0, "one COMMIT for many that wait"
             assert len(await b.spool.fetch(D, E, 0)) == 200
 
     asyncio.run(scenario())
@@ -221,6 +221,8 @@ def test_a_spool_deleted_by_hand_is_noticed(tmp_path: Path, what: str) -> None:
             b.database.on_anew = lambda: anew.append(1)
             await b.spool.greet(D, E, b"hello")
             await b.more()
+            # it looks at the room behind every COMMIT
+            await b.database.run(lambda db: None, writes=False)
             names = {"database": ["s.db"], "log": ["s.db-wal"]}
             for name in names.get(what, [file.name for file in folder.iterdir()]):
                 (folder / name).unlink()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sim.broker import Broker
 from sim.certificates import Pki
+from sim.child import tied
 from tests.support.dispenser import ScriptedDispenser
 from tests.support.rtm import Key, ScriptedBackend
 
@@ -19,8 +20,8 @@ GATEWAY = "gw-1"
 SECRET = b"k" * 32
 
 
-async def until(condition: Callable[[], object], within: float = 15.0) -> None:
-    """Return when the condition holds; fails after `within` seconds."""
+async def until(condition: Callable[[], object], within: float = 60.0) -> None:
+    """Return when the condition holds; fails after `within` seconds, many more than it needs."""
     end = time.monotonic() + within
     while not condition():
         assert time.monotonic() < end, f"not within {within} s"
@@ -85,13 +86,11 @@ class Rig:
     ) -> None:
         """Start the gateway's process; `before` is what runs it, `program` stands in for it."""
         config = self.config(profile, **uplink)
+        command = program or (sys.executable, "-m", "gateway.cli")
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 # it ends with the test, however that ends
-                *("setpriv", "--pdeathsig", "KILL", "--"),
-                *before,
-                *(program or (sys.executable, "-m", "gateway.cli")),
-                *("run", "--config", str(config)),
+                *tied([*before, *command, "run", "--config", str(config)]),
                 cwd=ROOT,
                 stderr=log,
             )
