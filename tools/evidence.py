@@ -1,4 +1,4 @@
-"""`dosewire evidence`: adherence days from anybody's openings, in CSV.
+"""`dosewire evidence`: its commands, and `days`: adherence days from anybody's openings, in CSV.
 
 Exit codes: 0 done, 2 wrong input, said in one line.
 """
@@ -23,6 +23,8 @@ from sim.backend.evidence import sheets
 from sim.backend.evidence.adherence import Figures, Share
 from sim.backend.evidence.sheets import SheetError
 from sim.backend.evidence.study import Result, Study, evaluate
+from tools.people import enter, entries
+from tools.report import freeze, report
 
 app = typer.Typer(no_args_is_help=True, help="What records and openings can prove.")
 _CUT = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
@@ -32,9 +34,8 @@ _COLUMNS = ("monitor", "corrections", "days", "recorded", "added", "expected", "
 _SHARES = ("taking", "taking_capped", "correct_dosing", "implementation", "timing")
 
 
-@app.callback()
-def _evidence() -> None:
-    """Keep `days` a command of its own."""
+for command in (report, freeze, enter, entries):
+    app.command()(command)
 
 
 @app.command()

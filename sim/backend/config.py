@@ -43,11 +43,19 @@ class Mqtt(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     retry_max: Positive = 30.0
 
 
+class Pages(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The glance pages, on loopback; `ledger`: what people entered (`dosewire evidence enter`)."""
+
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    ledger: Path
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The whole file."""
+    """The whole file; without [pages] none are served."""
 
     backend: Backend
     mqtt: Mqtt
+    pages: Pages | None = None
 
 
 def load(path: Path) -> Config:
@@ -103,4 +111,9 @@ def _checked(path: Path, config: Config) -> Config:
         raise ConfigError(f"{path}: backend.store: no such folder: {backend.store.parent}")
     if mqtt.retry_max < mqtt.retry_min:
         raise ConfigError(f"{path}: mqtt.retry_max: must be at least retry_min")
-    return Config(backend, mqtt)
+    pages = config.pages
+    if pages is not None:
+        pages = msgspec.structs.replace(pages, ledger=folder / pages.ledger)
+        if not pages.ledger.is_file():
+            raise ConfigError(f"{path}: pages.ledger: no such file: {pages.ledger}")
+    return Config(backend, mqtt, pages)

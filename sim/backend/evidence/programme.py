@@ -74,6 +74,12 @@ class Programme:
         """Return the dispensers that were ever assigned to an episode."""
         return {entry.value for entry in self.only(Kind.ASSIGNMENT, episode)}
 
+    def newest(self, episode: str) -> int:
+        """Return the id of the newest entry that tells of an episode or its dispensers."""
+        mine = [entry for kind in Kind for entry in self.only(kind, episode)]
+        shared = [e for each in self.dispensers(episode) for e in self._assigned[each]]
+        return max((entry.id for entry in (*mine, *shared)), default=0)
+
     def zone(self, episode: str) -> dt.tzinfo:
         """Return the patient's zone. Raises KeyError for an unknown episode."""
         for entry in self.only(Kind.EPISODE, episode):

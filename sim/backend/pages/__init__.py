@@ -1,0 +1,1 @@
+"""Glance pages: a patient, a site, each seen in five seconds; pictures first."""

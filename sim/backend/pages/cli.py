@@ -1,0 +1,123 @@
+"""`dosewire backend pages`: the glance pages as a process of their own, on loopback.
+
+A process apart, so that pages never hold up what the backend stores and confirms.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sim.backend.config import ConfigError, load
+from sim.backend.evidence.entries import RuleError
+from sim.backend.evidence.ledger import LedgerError
+from sim.backend.store import StoreError, open_store
+
+HOST = "127.0.0.1"
+PORT = 8042
+_TOLD = """Serve one page for each patient and one for each site, from verified records alone.
+They have no log-in: anybody on this machine can look. To show them elsewhere put a proxy before
+them that encrypts and asks who it is. Ends on SIGTERM and Ctrl-C."""
+_ENDS_WITHIN_S = 5.0
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve until asked to end; returns 0, or 2 with one line for what is wrong or missing."""
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 2
+    try:
+        _serve(arguments)
+    except (ConfigError, StoreError, LedgerError, RuleError) as error:
+        print(f"dosewire backend pages: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("dosewire backend pages", description=_TOLD)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file with [pages]")
+    parser.add_argument("--store", type=Path, metavar="FILE", help="verified records")
+    parser.add_argument("--ledger", type=Path, metavar="FILE", help="what people entered")
+    parser.add_argument("--port", type=int, help=f"of {HOST}; {PORT} if not given")
+    parser.add_argument("--while-stdin", action="store_true", help=argparse.SUPPRESS)
+    return parser
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    store, ledger, port = _places(arguments)
+    for name, path in (("store", store), ("ledger", ledger)):
+        if not path.is_file():
+            raise ConfigError(f"{name} {path}: no such file")
+    open_store(store, readonly=True).close()
+    _check_free(port)
+    if arguments.while_stdin:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
+    # slow to import, and only needed now
+    from sim.backend.pages.server import serve
+    from sim.backend.pages.snapshot import Snapshot
+
+    print(f"http://{HOST}:{port}/", flush=True)
+    snapshot = Snapshot(lambda: open_store(store, readonly=True), ledger, _now_ms)
+    serve(snapshot, HOST, port)
+
+
+def _places(arguments: argparse.Namespace) -> tuple[Path, Path, int]:
+    if arguments.config is not None:
+        config = load(arguments.config)
+        if config.pages is None:
+            raise ConfigError(f"{arguments.config}: pages: not there; it needs port and ledger")
+        port = config.pages.port if arguments.port is None else arguments.port
+        return Path(config.backend.store), config.pages.ledger, port
+    if arguments.store is None or arguments.ledger is None:
+        raise ConfigError("give --config, or --store and --ledger")
+    return arguments.store, arguments.ledger, PORT if arguments.port is None else arguments.port
+
+
+def _check_free(port: int) -> None:
+    if not 1 <= port <= 65535:
+        raise ConfigError(f"port {port}: not from 1 to 65535")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise ConfigError(f"port {port}: {error.strerror}") from error
+
+
+def _end_with_stdin() -> None:
+    """End when whoever started this has ended, even by SIGKILL."""
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@contextlib.contextmanager
+def beside(config: Path) -> Iterator[None]:
+    """Serve the pages of a configuration in a process beside this one."""
+    command = [sys.executable, "-m", "sim.backend.pages.cli", "--config", str(config)]
+    process = subprocess.Popen([*command, "--while-stdin"], stdin=subprocess.PIPE)
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(_ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
