@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from protocol.schema import FIRST_TAG, Gap, GapCause, Record, RecordType
 from protocol.wire import WireError, parse_data, tag_of
+from sim.backend import commands
 from sim.backend.tables import FORK, VERIFIED, RefusedRecord
 from sim.backend.verify import BAD_TAG, CUT, Claim
 from sim.backend.writes import Held, Writer
 
 _WORTH_ANOTHER_READ = (BAD_TAG, CUT)
+_RESPONSE, _GAP = int(RecordType.response), int(RecordType.gap)
 Fresh = Sequence[tuple[Claim, Record]]
 
 
@@ -29,11 +31,6 @@ class Tally:
     urgent: bool = False
     early: bool = False
     notes: list[str] = dataclasses.field(default_factory=list)
-
-    @property
-    def changed(self) -> bool:
-        """Whether the stream is another one than before."""
-        return bool(self.stored or self.refused or self.given_up or self.forks)
 
 
 class Batch:
@@ -63,12 +60,14 @@ class Batch:
         if not fresh:
             return
         self._writer.add(fresh)
-        self._writer.came_from_here()
+        self._writer.came_from_here(max(claim.seq for claim, _ in fresh))
         self._tally.stored = len(fresh)
         for claim, record in fresh:
-            self._tally.urgent |= record.type == RecordType.response
-            if record.type == RecordType.gap:
+            self._tally.urgent |= record.type == _RESPONSE
+            if record.type == _GAP:
                 self._store_gap(claim.seq, gaps[claim.seq])
+            elif commands.tells(record.type):
+                self._writer.command_told(record)
 
     def _store_gap(self, seq: int, gap: Gap | None) -> None:
         if gap is None:
@@ -153,7 +152,7 @@ def _linked(record: Held, before: Held | None, before_seq: int) -> bool:
 
 def _gaps(claims: Iterable[Claim]) -> dict[int, Gap | None]:
     records = [claim.record for claim in claims if claim.record is not None]
-    return {r.seq: _gap(r) for r in records if r.type == RecordType.gap}
+    return {r.seq: _gap(r) for r in records if r.type == _GAP}
 
 
 def _gap(record: Record) -> Gap | None:

@@ -16,10 +16,10 @@ from sqlalchemy.exc import DatabaseError
 from sim.backend.config import Config, ConfigError, load
 from sim.backend.connection import Connection
 from sim.backend.ingest import Ingest
+from sim.backend.pacer import Pacer
 from sim.backend.registry import RegistryError, RegistryFile
 from sim.backend.store import StoreError, StoreGoneError, now_us, open_store, renew
 from sim.backend.subscriber import Stop, StopError, Subscriber, persist
-from sim.backend.watermark import Pacer
 
 _PER_MINUTE = 30
 _COMMANDS = {

@@ -41,6 +41,7 @@ class Delivery:
     payload: bytes
     redelivered: bool
     confirm: Callable[[], None]
+    correlation: bytes = b""
 
 
 class Connection:
@@ -172,7 +173,10 @@ class Connection:
         def confirm() -> None:
             client.ack(mid, qos)
 
-        self._deliver(Delivery(message.topic, bytes(message.payload), message.dup, confirm))
+        correlation = getattr(message.properties, "CorrelationData", b"")
+        self._deliver(
+            Delivery(message.topic, bytes(message.payload), message.dup, confirm, correlation)
+        )
 
 
 def _no_delay(_client: Client, _: Any, sock: Any) -> None:

@@ -1,34 +1,47 @@
-"""Takes what a gateway published: one payload is one transaction.
+"""Takes what gateways published: many payloads may share one transaction.
 
 Knows nothing of MQTT. After `take` returned, everything it reports is on disk; if it raises,
-nothing of the payload is, and the same payload may be given again.
+nothing of the payloads is, and the same ones may be given again. Records are verified before the
+transaction begins.
 """
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 
 from protocol import topics
 from protocol.schema import Events, Hello, Watermark
 from protocol.wire import WireError, parse
-from sim.backend.batch import Batch
+from sim.backend import commands, gateways
+from sim.backend.batch import Batch, Tally
 from sim.backend.registry import RegistryFile
-from sim.backend.store import Store
-from sim.backend.tables import RefusedRecord
+from sim.backend.store import Store, Transaction
+from sim.backend.tables import Answer, RefusedRecord
 from sim.backend.verify import Claim, Keys, judge, oddity, unjudged
-from sim.backend.writes import Writer
 
 MAX_PAYLOAD = 32 * 1024
 """Twice what a gateway may send; a longer payload is not even parsed."""
+MAX_ANSWER = 1024
+"""What is kept of an answer to a command."""
+_ANSWERS = ("config", "release", "seen", "error")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Payload:
+    """What came on a topic; `correlation` is the Correlation Data, empty if there was none."""
+
+    topic: str
+    body: bytes
+    redelivered: bool = False
+    correlation: bytes = b""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a payload; `notes` are lines for the log.
 
-    `watermark` is the stream's state in the transaction, None where there is no stream to answer
-    for; it is to be sent `within` so many seconds, None: when it is due anyway. `stored` counts
-    records that are new, `given_up` those now passed as REFUSED.
+    `watermark` is the stream's state after the transaction, None where there is no stream to
+    answer for; it is to be sent `within` so many seconds, None: when it is due anyway. `stored`
+    counts records that are new, `given_up` those now stored as REFUSED.
     """
 
     gateway: str = ""
@@ -41,6 +54,15 @@ class Outcome:
     forks: int = 0
     within: float | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Job:
+    """What to do with a payload in a transaction, or its outcome if there is nothing to do."""
+
+    outcome: Outcome = Outcome()
+    act: Callable[[Transaction], Outcome] | None = None
+    key: tuple[str, int] | None = None
 
 
 class Ingest:
@@ -70,50 +92,114 @@ class Ingest:
 
         Raises sqlalchemy.exc.DatabaseError if the store is locked, full or unreadable.
         """
+        return self.take_all([Payload(topic, payload, redelivered)])[0]
+
+    def take_all(self, payloads: Sequence[Payload]) -> list[Outcome]:
+        """Take payloads in one transaction; the outcomes are in their order.
+
+        Raises as `take` does: nothing of any of them is stored then.
+        """
+        jobs = [self._job(payload) for payload in payloads]
+        if not any(job.act for job in jobs):
+            return [job.outcome for job in jobs]
+        with self._store.writing() as transaction:
+            transaction.lock(job.key for job in jobs if job.key is not None)
+            outcomes = [job.act(transaction) if job.act else job.outcome for job in jobs]
+            marks = transaction.finish()
+        return [
+            outcome
+            if job.key is None
+            else dataclasses.replace(outcome, watermark=marks.get(job.key))
+            for job, outcome in zip(jobs, outcomes, strict=True)
+        ]
+
+    def _job(self, payload: Payload) -> _Job:
+        """Return what is to be done: all that needs no transaction is done here."""
         try:
-            place = topics.parse(topic)
+            place = topics.parse(payload.topic)
         except ValueError as error:
-            return self._not_a_dispensers(topic, error)
-        if len(payload) > MAX_PAYLOAD:
-            return self._malformed(place, f"{len(payload)} bytes, at most {MAX_PAYLOAD}")
+            return self._not_a_dispensers(payload, error)
+        body = payload.body
+        if len(body) > MAX_PAYLOAD:
+            return self._malformed(place, f"{len(body)} bytes, at most {MAX_PAYLOAD}")
         try:
             if place.kind == "events":
-                return self._events(place, parse(Events, payload), redelivered)
+                return self._events(place, parse(Events, body), payload.redelivered)
             if place.kind == "hello":
-                return self._hello(place, parse(Hello, payload))
+                return self._hello(place, parse(Hello, body))
         except WireError as error:
             return self._malformed(place, str(error))
-        return self._malformed(place, "neither events nor hello")
+        if place.kind in _ANSWERS:
+            return self._answer(place, payload)
+        return self._malformed(place, "neither events, hello nor an answer")
 
-    def _not_a_dispensers(self, topic: str, error: ValueError) -> Outcome:
-        parts = topic.split("/")
-        if len(parts) == 5 and topic == topics.state(parts[2]):
-            self._store.count("gateway_states")
-            return Outcome()
+    def _not_a_dispensers(self, payload: Payload, error: ValueError) -> _Job:
+        parts = payload.topic.split("/")
+        gateway = parts[2] if len(parts) == 5 else ""
+        if topics.valid_gateway(gateway) and payload.topic == topics.state(gateway):
+            return self._state(gateway, payload)
         self._store.count("malformed")
-        return Outcome(notes=(f"malformed: {str(error)[:120]}",))
+        return _Job(Outcome(notes=(f"malformed: {str(error)[:120]}",)))
 
-    def _malformed(self, place: topics.Topic, why: str) -> Outcome:
+    def _state(self, gateway: str, payload: Payload) -> _Job:
+        try:
+            heard = gateways.parse(payload.body)
+        except ValueError as error:
+            self._store.count("malformed")
+            return _Job(Outcome(notes=(f"malformed state of {gateway}: {error}",)))
+
+        def act(transaction: Transaction) -> Outcome:
+            self._store.count("gateway_states")
+            gateways.keep(transaction.db, gateway, heard, self._clock())
+            return Outcome(gateway=gateway)
+
+        return _Job(act=act)
+
+    def _malformed(self, place: topics.Topic, why: str) -> _Job:
         self._store.count("malformed")
         note = f"malformed {place.kind} of {place.dispenser} from {place.gateway}: {why}"
-        return Outcome(notes=(note,))
+        return _Job(Outcome(notes=(note,)))
 
-    def _hello(self, place: topics.Topic, hello: Hello) -> Outcome:
+    def _hello(self, place: topics.Topic, hello: Hello) -> _Job:
         if hello.device_id.hex() != place.dispenser:
             return self._malformed(place, f"it is of {hello.device_id.hex()}")
         if hello.epoch == 0:
             self._store.count("hello_without_journal")
-            return Outcome(notes=(f"{place.dispenser} has no journal: service {hello.service}",))
+            note = f"{place.dispenser} has no journal: service {hello.service}"
+            return _Job(Outcome(notes=(note,)))
         if self._keys.of(place.dispenser, hello.epoch) is None:
             return self._unknown(place, hello.epoch, [])
-        with self._writing(place, hello.epoch) as writer:
-            writer.count("hellos")
-            writer.ensure_stream()
-            writer.claim_next(hello.next)
-            state = writer.watermark(self._store.id)
-        return Outcome(place.gateway, place.dispenser, state, within=0.0)
+        key = (place.dispenser, hello.epoch)
 
-    def _events(self, place: topics.Topic, events: Events, redelivered: bool) -> Outcome:
+        def act(transaction: Transaction) -> Outcome:
+            writer = transaction.stream(*key, place.gateway, registered=True)
+            writer.count("hellos")
+            writer.claim(hello.first, hello.next)
+            return Outcome(place.gateway, place.dispenser, within=0.0)
+
+        return _Job(act=act, key=key)
+
+    def _answer(self, place: topics.Topic, payload: Payload) -> _Job:
+        if not self._registry.knows(place.dispenser):
+            return self._malformed(place, "an answer of a dispenser that is not registered")
+        counter = payload.correlation
+        answer = Answer(
+            dispenser=place.dispenser,
+            kind=place.kind,
+            gateway=place.gateway,
+            counter=int.from_bytes(counter, "big") if len(counter) == 4 else None,
+            body=payload.body[:MAX_ANSWER],
+            received_at=self._clock(),
+        )
+
+        def act(transaction: Transaction) -> Outcome:
+            self._store.count("answers")
+            commands.answered(transaction.db, answer)
+            return Outcome(place.gateway, place.dispenser)
+
+        return _Job(act=act)
+
+    def _events(self, place: topics.Topic, events: Events, redelivered: bool) -> _Job:
         keys = self._keys.of(place.dispenser, events.epoch)
         if keys is None:
             reason = self._keys.why_unknown(place.dispenser)
@@ -121,50 +207,52 @@ class Ingest:
         claims = judge(events, keys)
         if not claims:
             return self._malformed(place, "no record")
-        with self._writing(place, events.epoch) as writer:
-            writer.ensure_stream()
+        odd = oddity(events)
+        key = (place.dispenser, events.epoch)
+
+        def act(transaction: Transaction) -> Outcome:
+            writer = transaction.stream(*key, place.gateway, registered=True)
             tally = Batch(writer, self._second_reading(redelivered)).take(claims)
-            if tally.changed:
-                writer.advance()
             for name in ("stored", "duplicates", "refused", "given_up", "forks"):
                 writer.count(name, getattr(tally, name))
-            state = writer.watermark(self._store.id)
-        odd = oddity(events)
-        if odd is not None:
-            self._store.count("odd_batches")
-            tally.notes.append(odd)
+            if odd is not None:
+                writer.count("odd_batches")
+                tally.notes.append(odd)
+            return self._outcome(place, events.epoch, tally)
+
+        return _Job(act=act, key=key)
+
+    def _outcome(self, place: topics.Topic, epoch: int, tally: Tally) -> Outcome:
         at_once = tally.refused or tally.given_up or tally.urgent
         return Outcome(
             gateway=place.gateway,
             dispenser=place.dispenser,
-            watermark=state,
             stored=tally.stored,
             duplicates=tally.duplicates,
             refused=tally.refused,
             given_up=tally.given_up,
             forks=tally.forks,
             within=0.0 if at_once else self._grace if tally.early else None,
-            notes=tuple(f"{_name(place, events.epoch)}: {note}" for note in tally.notes),
+            notes=tuple(f"{_name(place, epoch)}: {note}" for note in tally.notes),
         )
 
-    def _unknown(self, place: topics.Topic, epoch: int, claims: Sequence[Claim]) -> Outcome:
+    def _unknown(self, place: topics.Topic, epoch: int, claims: Sequence[Claim]) -> _Job:
         # nothing of it can verify, however often it is read again: no watermark, the gateway keeps
         reason = self._keys.why_unknown(place.dispenser)
-        with self._writing(place, epoch, registered=False) as writer:
+
+        def act(transaction: Transaction) -> Outcome:
+            writer = transaction.stream(place.dispenser, epoch, place.gateway, registered=False)
             writer.count(reason)
             new = writer.alarm(reason, None, f"heard of by gateway {place.gateway}")
             for claim in claims:
                 if writer.refusal(claim) is None:
                     writer.refuse(claim, wanted=False)
-        notes = [f"{_name(place, epoch)}: {reason}"] if new else []
-        if self._registry.trouble is not None:
-            notes.append(f"the last good registry stays in force: {self._registry.trouble}")
-        return Outcome(refused=len(claims), notes=tuple(notes))
+            notes = [f"{_name(place, epoch)}: {reason}"] if new else []
+            if self._registry.trouble is not None:
+                notes.append(f"the last good registry stays in force: {self._registry.trouble}")
+            return Outcome(refused=len(claims), notes=tuple(notes))
 
-    def _writing(
-        self, place: topics.Topic, epoch: int, *, registered: bool = True
-    ) -> AbstractContextManager[Writer]:
-        return self._store.writing(place.dispenser, epoch, place.gateway, registered=registered)
+        return _Job(act=act)
 
     def _second_reading(self, redelivered: bool) -> Callable[[RefusedRecord], bool]:
         now = self._clock()

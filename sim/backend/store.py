@@ -1,64 +1,55 @@
-"""The store: an SQLite database (WAL, synchronous=FULL) that holds what was verified.
+"""The store: what was verified, in SQLite (one worker) or PostgreSQL (several side by side).
 
-One writer; any number of readers. COMMIT returns after fdatasync: what is confirmed is on disk.
+COMMIT returns after the flush: what is confirmed is on disk. A worker locks the rows of the
+streams it writes, in one order for all; readers never wait.
 """
 
 import contextlib
 import dataclasses
-import secrets
-import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Table,
-    create_engine,
-    event,
-    func,
-    insert,
-    select,
-    update,
-)
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import Connection, Engine, Table, func, select, update
+from sqlalchemy.exc import DatabaseError
 
 from protocol.schema import Watermark
-from sim.backend import watermark
+from sim.backend import database, watermark
+from sim.backend.database import StoreError, StoreGoneError, is_busy, is_trouble
 from sim.backend.tables import (
-    SCHEMA,
     Alarm,
+    Command,
     ForkVersion,
+    GatewayState,
     RefusedRecord,
     StoredGap,
     StoredRecord,
     Stream,
+    StreamClaim,
     alarms,
+    claims,
+    commands,
     counters,
     forks,
     gaps,
+    gateways,
     meta,
-    metadata,
     records,
     refused,
     streams,
 )
-from sim.backend.writes import Batch, Writer, add
+from sim.backend.upsert import insert_missing
+from sim.backend.writes import Batch, Writer
 
-_BUSY_MS = 250
-_LARGEST_ID = 0xFFFFFFFF
+__all__ = ["Store", "StoreError", "StoreGoneError", "is_busy", "is_trouble", "open_store"]
+
+_KEPT_FLUSHES = 64
+_STRANGERS = select(meta.c.value).where(meta.c.name == "store").with_for_update()
+_ID = select(meta.c.value).where(meta.c.name == "store")
+Key = tuple[str, int]
 Row = TypeVar("Row")
-
-
-class StoreError(RuntimeError):
-    """The file cannot be this store; one line, says file and why."""
-
-
-class StoreGoneError(StoreError):
-    """The file was deleted or replaced under a running store: nothing more can be confirmed."""
 
 
 def now_us() -> int:
@@ -66,57 +57,92 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-def is_trouble(error: BaseException) -> bool:
-    """Tell whether a database error may pass (locked, full, unreadable) and is worth a retry."""
-    return isinstance(error, OperationalError) or type(error) is DatabaseError
+class Transaction:
+    """One open transaction; `db` for what belongs to no stream."""
 
+    def __init__(self, db: Connection, clock: Callable[[], int], store: int) -> None:
+        self.db = db
+        self.store = store
+        self.counts: Counter[str] = Counter()
+        self.writers: dict[Key, Writer] = {}
+        self._clock = clock
+        self._locked = False
 
-def is_busy(error: BaseException) -> bool:
-    """Tell whether another process holds the lock."""
-    cause = getattr(error, "orig", None)
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    def lock(self, keys: Iterable[Key]) -> None:
+        """Lock these streams of registered dispensers: all of a transaction, before any write."""
+        for key in sorted(set(keys)):
+            self.writers[key] = Writer(self.db, self._clock, key, registered=True)
+
+    def stream(self, dispenser: str, epoch: int, gateway: str, *, registered: bool) -> Writer:
+        """Return the writer of a stream; a registered one was locked before."""
+        key = (dispenser, epoch)
+        if key not in self.writers:
+            if registered:
+                self.lock([key])
+            else:
+                self._lock_strangers()
+                self.writers[key] = Writer(self.db, self._clock, key, registered=False)
+        writer = self.writers[key]
+        writer.gateway = gateway
+        return writer
+
+    def finish(self) -> dict[Key, Watermark]:
+        """Write what follows from what was written; returns the WATERMARK of each stream."""
+        marks = {}
+        for key, writer in self.writers.items():
+            mark = writer.finish(self.store)
+            if mark is not None:
+                marks[key] = mark
+            self.counts += writer.counts
+        return marks
+
+    def _lock_strangers(self) -> None:
+        # what is not registered shares its bounds, so it is written by one worker at a time
+        if not self._locked:
+            self.db.execute(_STRANGERS)
+            self._locked = True
 
 
 class Store:
     """An open store. Use from one thread; `open_store` makes it.
 
     `stored_at` of a record is the moment at which its COMMIT had returned, flush included. It can
-    be known only afterwards: the row is born with the moment of its insertion, and the next
-    transaction or `settle` corrects it. A kill between them leaves it early by that flush.
+    be known only afterwards: the row is born with the moment of its insertion, and `settle`
+    corrects it when there is nothing else to do. After a kill, or under load that never ends, it
+    stays early by the time from insertion to flush.
     """
 
-    def __init__(self, engine: Engine, clock: Callable[[], int], path: Path) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], int], where: Path | str) -> None:
+        self.name = database.name(where)
         self._engine = engine
-        self._path = path
-        self._file = _file(path)
+        self._path = where if isinstance(where, Path) else None
+        self._file = None if self._path is None else _file(self._path)
         self._writing = engine.execution_options(writing=True)
         self._clock = clock
         self._counts: Counter[str] = Counter()
-        self._flushed: list[tuple[Batch, int]] = []
+        self._flushed: list[tuple[list[Batch], int]] = []
         self._named: list[tuple[str, int, int, int]] = []
         with engine.connect() as db:
-            self.id = int(
-                db.execute(select(meta.c.value).where(meta.c.name == "store")).scalar_one()
-            )
+            self.id = int(db.execute(_ID).scalar_one())
 
     @contextlib.contextmanager
-    def writing(
-        self, dispenser: str, epoch: int, gateway: str, *, registered: bool
-    ) -> Iterator[Writer]:
+    def writing(self) -> Iterator[Transaction]:
         """Open one transaction; COMMIT at the end of the block, nothing of it if that raises.
 
-        Raises sqlalchemy.exc.OperationalError if the database is locked, full or unreadable,
-        StoreGoneError if its file is not there any more.
+        Raises sqlalchemy.exc.OperationalError if the database is locked, full, unreadable or
+        away, StoreGoneError if it is not the one that was opened.
         """
         with self._transaction() as db:
-            writer = Writer(db, self._clock, (dispenser, epoch, gateway), registered=registered)
-            yield writer
+            transaction = Transaction(db, self._clock, self.id)
+            yield transaction
         flushed = self._clock()
-        self._flushed += [(batch, flushed) for batch in writer.batches]
+        self._counts += transaction.counts
+        batches = [b for writer in transaction.writers.values() for b in writer.batches]
+        if batches:
+            self._flushed = [*self._flushed[-_KEPT_FLUSHES:], (batches, flushed)]
 
     def count(self, name: str, by: int = 1) -> None:
-        """Add to a counter with the next transaction."""
+        """Add to a counter when the store settles."""
         self._counts[name] += by
 
     def named(self, dispenser: str, epoch: int, seqs: list[int]) -> None:
@@ -126,14 +152,30 @@ class Store:
 
     @property
     def unsettled(self) -> bool:
-        """Whether something waits for the next transaction."""
+        """Whether something waits for `settle`."""
         return bool(self._counts or self._flushed or self._named)
 
     def settle(self) -> None:
-        """Write what waits for the next transaction."""
-        if self.unsettled:
-            with self._transaction():
-                pass
+        """Write what can wait: counters, moments of flushes, what was named as refused."""
+        if not self.unsettled:
+            return
+        counts, flushed, named = Counter(self._counts), self._flushed, self._named[:]
+        with self._transaction() as db:
+            for batches, at in flushed:
+                for batch in batches:
+                    _correct(db, batch, at)
+            for row in named:
+                _name(db, *row)
+            for name, by in sorted(counts.items()):
+                _add(db, name, by)
+        self._counts -= counts
+        self._flushed = []
+        del self._named[: len(named)]
+
+    def settle_named(self) -> None:
+        """Write at once which refused records were named: it decides what a second reading is."""
+        if self._named:
+            self.settle()
 
     def reopen(self) -> None:
         """Drop the connection: after a failed flush nothing about it can be trusted."""
@@ -151,34 +193,26 @@ class Store:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        counts, flushed, named = Counter(self._counts), self._flushed[:], self._named[:]
         with self._writing.begin() as db:
-            for name, by in counts.items():
-                add(db, name, by)
-            for batch, at in flushed:
-                _correct(db, batch, at)
-            for row in named:
-                _name(db, *row)
             yield db
-            self._check_there()
-        self._counts -= counts
-        del self._flushed[: len(flushed)]
-        del self._named[: len(named)]
+            self._check_same(db)
 
-    def _check_there(self) -> None:
-        if _file(self._path) != self._file:
+    def _check_same(self, db: Connection) -> None:
+        if self._path is not None and _file(self._path) != self._file:
             raise StoreGoneError(
-                f"store {self._path}: deleted or replaced while in use, stopped; start again, "
+                f"store {self.name}: deleted or replaced while in use, stopped; start again, "
                 "after `dosewire backend renew` if a copy was put in its place"
             )
+        if self._path is None and db.execute(_ID).scalar() != self.id:
+            raise StoreGoneError(f"store {self.name}: renewed while in use, stopped; start again")
 
     def watermark(self, dispenser: str, epoch: int) -> Watermark:
         """Return the WATERMARK of a stream; of one never heard of: next 0, rev 0.
 
-        Raises StoreGoneError if the file is not there any more.
+        Raises StoreGoneError if the store is not the one that was opened.
         """
-        self._check_there()
-        with self._engine.connect() as db:
+        with self.reading() as db:
+            self._check_same(db)
             return watermark.read(db, self.id, dispenser, epoch)
 
     def newest(self, dispenser: str, epoch: int) -> int:
@@ -186,8 +220,12 @@ class Store:
         query = select(func.max(records.c.seq)).where(
             records.c.dispenser == dispenser, records.c.epoch == epoch
         )
-        with self._engine.connect() as db:
+        with self.reading() as db:
             return int(db.execute(query).scalar() or 0)
+
+    def reading(self) -> contextlib.AbstractContextManager[Connection]:
+        """Open a connection to read from."""
+        return self._engine.connect()
 
     def records(self, dispenser: str, epoch: int) -> list[StoredRecord]:
         """Return the records of a stream by seq; check `status` before calling one evidence."""
@@ -209,13 +247,25 @@ class Store:
         """Return all streams, by column values if given."""
         return self._rows(Stream, streams, **where)
 
+    def claims(self, **where: Any) -> list[StreamClaim]:
+        """Return the newest HELLO of each stream at each gateway, by column values if given."""
+        return self._rows(StreamClaim, claims, **where)
+
+    def gateways(self, **where: Any) -> list[GatewayState]:
+        """Return what each gateway said of itself last, by column values if given."""
+        return self._rows(GatewayState, gateways, **where)
+
+    def commands(self, **where: Any) -> list[Command]:
+        """Return commands in the order they were queued, by column values if given."""
+        return self._rows(Command, commands, **where)
+
     def alarms(self, **where: Any) -> list[Alarm]:
         """Return alarms in the order they were raised, by column values if given."""
         return self._rows(Alarm, alarms, **where)
 
     def counters(self) -> dict[str, int]:
-        """Return all counters, those included that wait for the next transaction."""
-        with self._engine.connect() as db:
+        """Return all counters, those included that wait for `settle`."""
+        with self.reading() as db:
             held = {row.name: row.value for row in db.execute(select(counters))}
         return dict(Counter(held) + self._counts)
 
@@ -224,7 +274,7 @@ class Store:
         query = select(*(table.c[name] for name in names)).order_by(*table.primary_key)
         for name, value in where.items():
             query = query.where(table.c[name] == value)
-        with self._engine.connect() as db:
+        with self.reading() as db:
             return [cls(*row) for row in db.execute(query)]
 
 
@@ -249,48 +299,45 @@ def _name(db: Connection, dispenser: str, epoch: int, seq: int, at: int) -> None
     db.execute(update(refused).where(rows).values(named_at=at))
 
 
-def open_store(path: Path, *, readonly: bool = False, clock: Callable[[], int] = now_us) -> Store:
-    """Open the store at `path`, made anew with an id of its own if there is none.
+def _add(db: Connection, name: str, by: int) -> None:
+    insert_missing(db, counters, {"name": name, "value": 0})
+    more = update(counters).where(counters.c.name == name)
+    db.execute(more.values(value=counters.c.value + by))
 
-    `clock` gives unix µs. Raises StoreError if the file is something else, of another schema, or
-    cannot be opened; sqlalchemy.exc.OperationalError if it is locked.
+
+def open_store(
+    where: Path | str, *, readonly: bool = False, clock: Callable[[], int] = now_us
+) -> Store:
+    """Open a store: a file of SQLite, or the URL of a PostgreSQL database; new if there is none.
+
+    `clock` gives unix µs. Raises StoreError if it is something else, of another schema, not
+    durable, or cannot be opened; sqlalchemy.exc.OperationalError if it is locked or away.
     """
-    mode = "ro" if readonly else "rwc"
-    url = f"sqlite:///{path.resolve().as_uri()}?mode={mode}&uri=true"
-    engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
-    event.listen(engine, "connect", _read_settings if readonly else _write_settings)
-    event.listen(engine, "begin", _begin)
+    engine = database.connect(where, readonly=readonly)
     try:
-        if not readonly:
-            _create(engine)
-        _check(engine, path)
-        return Store(engine, clock, path)
-    except DatabaseError as error:
-        engine.dispose()
-        if is_busy(error):
-            raise
-        raise StoreError(f"store {path}: {error.orig}") from error
+        return Store(engine, clock, where)
     except BaseException:
         engine.dispose()
         raise
 
 
-def renew(path: Path) -> tuple[int, int]:
+def renew(where: Path | str) -> tuple[int, int]:
     """Give a store that was restored from a copy a new id; returns the old and the new one.
 
     Without it gateways would take the copy's WATERMARKs for old ones, and never send again what
     it lacks. Raises StoreError if there is no such store, OperationalError if it is locked.
     """
-    if not path.is_file():
-        raise StoreError(f"store {path}: no such file")
-    store = open_store(path)
+    if isinstance(where, Path) and not where.is_file():
+        raise StoreError(f"store {where}: no such file")
+    engine = database.connect(where, readonly=False)
     try:
-        with store._transaction() as db:
-            new = 1 + (store.id + secrets.randbelow(_LARGEST_ID - 1)) % _LARGEST_ID
+        with engine.execution_options(writing=True).begin() as db:
+            old = int(db.execute(_ID).scalar_one())
+            new = database.new_id(other_than=old)
             db.execute(update(meta).where(meta.c.name == "store").values(value=new))
     finally:
-        store.close()
-    return store.id, new
+        engine.dispose()
+    return old, new
 
 
 def _file(path: Path) -> tuple[int, int] | None:
@@ -299,36 +346,3 @@ def _file(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _create(engine: Engine) -> None:
-    with engine.execution_options(writing=True).begin() as db:
-        metadata.create_all(db)
-        if db.execute(select(meta.c.value)).first() is None:
-            born = {"store": 1 + secrets.randbelow(_LARGEST_ID), "schema": SCHEMA}
-            rows = [{"name": name, "value": value} for name, value in born.items()]
-            db.execute(insert(meta), rows)
-
-
-def _check(engine: Engine, path: Path) -> None:
-    with engine.connect() as db:
-        schema = db.execute(select(meta.c.value).where(meta.c.name == "schema")).scalar()
-    if schema != SCHEMA:
-        raise StoreError(f"store {path}: schema {schema}, this version needs {SCHEMA}")
-
-
-def _write_settings(connection: Any, _: object) -> None:
-    # the driver's own transactions begin too late: BEGIN IMMEDIATE is ours, see _begin
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-
-
-def _read_settings(connection: Any, _: object) -> None:
-    connection.isolation_level = None
-
-
-def _begin(db: Connection) -> None:
-    # a lock taken only at the first write could be refused in mid-transaction
-    writing = db.get_execution_options().get("writing")
-    db.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

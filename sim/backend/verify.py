@@ -9,7 +9,16 @@ from collections.abc import Callable, Sequence
 
 from protocol.chain import BLOCK_BITS, BlockKeys, root_key, verifies
 from protocol.schema import MAX_RECORD, Events, Record
-from protocol.wire import WireError, build, events_records, parse, seq_of, split_records, tag_of
+from protocol.wire import (
+    WireError,
+    build,
+    events_records,
+    parse,
+    record_of,
+    seq_of,
+    split_records,
+    tag_of,
+)
 from sim.backend.registry import RegistryFile
 
 BAD_TAG = "bad_tag"
@@ -105,7 +114,7 @@ def judge(events: Events, keys: BlockKeys) -> list[Claim]:
     claims = []
     for i, raw in enumerate(raws):
         if i < len(whole) and good[i]:
-            claims.append(Claim(seq_of(raw), before[i], raw, parse(Record, raw), None))
+            claims.append(Claim(seq_of(raw), before[i], raw, record_of(raw), None))
             continue
         reason = CUT if i == len(whole) else _why(raw, keys)
         claims.append(Claim(_known_as(i, raws, good), before[i], raw, None, reason))

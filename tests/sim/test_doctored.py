@@ -48,7 +48,11 @@ STORE = {
         " open, stored) VALUES ('1111111111111111', 77, 4, x'00', x'00', 'tag', 'gw-1', 0, 0, 1)",
         "refused",
     ),
-    "an alarm": ("INSERT INTO alarms VALUES (1, 1, 'chain_break', 'x', 1, NULL, '')", "alarm"),
+    "an alarm": (
+        "INSERT INTO alarms(id, at, kind, dispenser, epoch, text)"
+        " VALUES (1, 1, 'chain_break', 'x', 1, '')",
+        "alarm",
+    ),
     "a defect": ("INSERT INTO counters VALUES ('internal_errors', 2)", "backend"),
     "stored too early": ("UPDATE records SET stored_at = stored_at - 60000000", "mistimed"),
     "stored too late": ("UPDATE records SET stored_at = stored_at + 86400000000", "mistimed"),

@@ -35,6 +35,11 @@ def flipped(data: bytes, at: int) -> bytes:
     return bytes(changed)
 
 
+def bad(made: Made, at: int = 7) -> Made:
+    """`made` with one bit changed at byte `at`."""
+    return Made(made.seq, made.previous, flipped(made.raw, at))
+
+
 @dataclass
 class Dispenser:
     """Writes records; `made` holds all of them, by seq."""

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from sim.backend.watermark import Address, Pacer
+from sim.backend.pacer import Address, Pacer
 
 A = Address("a" * 16, 1, "gw-1")
 B = Address("b" * 16, 1, "gw-1")

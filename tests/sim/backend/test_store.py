@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from sim.backend import writes
+from sim.backend import alarms, refusals, writes
 from sim.backend.store import StoreError, is_busy, is_trouble, open_store
 from tests.sim.backend.dispenser import Dispenser, Made, flipped
 
@@ -30,13 +30,15 @@ def test_stored_at_is_the_moment_after_the_flush(backend, dispenser):
     assert born < settled == committed
 
 
-def test_the_next_transaction_settles_too(backend, dispenser):
-    backend.give(dispenser, [dispenser.made[0]])
-    committed = backend.clock.now
-    backend.clock.pass_seconds(60)
-    backend.give(dispenser, dispenser.run(2))
+def test_many_transactions_settle_together(backend, dispenser):
+    committed = []
+    for made in ([dispenser.made[0]], dispenser.run(2), dispenser.run(1)):
+        backend.give(dispenser, made)
+        committed += [backend.clock.now] * len(made)
+        backend.clock.pass_seconds(60)
+    backend.store.settle()
     rows = backend.store.records(dispenser.id, dispenser.epoch)
-    assert rows[0].stored_at == committed < rows[1].stored_at
+    assert [row.stored_at for row in rows] == committed
 
 
 def test_a_reader_sees_what_was_committed_while_the_store_is_open(backend, dispenser):
@@ -44,11 +46,8 @@ def test_a_reader_sees_what_was_committed_while_the_store_is_open(backend, dispe
     backend.give(dispenser, [dispenser.made[0]])
     assert [row.seq for row in reader.records(dispenser.id, dispenser.epoch)] == [0]
     assert reader.id == backend.store.id
-    with (
-        pytest.raises(OperationalError, match="readonly"),
-        reader.writing(dispenser.id, 1, "gw-1", registered=True) as writer,
-    ):
-        writer.count("anything")
+    with pytest.raises(OperationalError, match="readonly"), reader.writing() as transaction:
+        transaction.stream(dispenser.id, 1, "gw-1", registered=True)
     reader.close()
 
 
@@ -94,10 +93,10 @@ def test_a_transaction_that_fails_leaves_nothing(backend, dispenser, monkeypatch
     before = backend.watermark(dispenser)
     backend.store.count("waiting")
 
-    def fail(_):
+    def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(writes.Writer, "advance", fail)
+    monkeypatch.setattr(writes.Writer, "finish", fail)
     made = dispenser.run(3)
     with pytest.raises(ZeroDivisionError):
         backend.give(dispenser, made)
@@ -116,7 +115,7 @@ def test_counters_survive_a_restart_and_grow(backend, dispenser):
 
 
 def test_refused_rows_are_bounded_per_dispenser(backend, dispenser, monkeypatch):
-    monkeypatch.setattr(writes, "MAX_REFUSED_ROWS", 10)
+    monkeypatch.setattr(refusals, "MAX_REFUSED_ROWS", 10)
     record = dispenser.run(1)[0]
     for n in range(25):
         backend.give(dispenser, [wrong(record, n)])
@@ -127,8 +126,8 @@ def test_refused_rows_are_bounded_per_dispenser(backend, dispenser, monkeypatch)
 
 
 def test_unknown_dispensers_share_one_bound(backend, monkeypatch):
-    monkeypatch.setattr(writes, "MAX_REFUSED_ROWS", 10)
-    monkeypatch.setattr(writes, "MAX_ALARMS", 5)
+    monkeypatch.setattr(refusals, "MAX_REFUSED_ROWS", 10)
+    monkeypatch.setattr(alarms, "MAX_ALARMS", 5)
     for n in range(25):
         stranger = Dispenser(id=f"{n:016x}")
         backend.give(stranger, [stranger.born()])
@@ -138,7 +137,7 @@ def test_unknown_dispensers_share_one_bound(backend, monkeypatch):
 
 
 def test_one_dispensers_alarms_do_not_crowd_out_anothers(backend, dispenser, other, monkeypatch):
-    monkeypatch.setattr(writes, "MAX_ALARMS", 5)
+    monkeypatch.setattr(alarms, "MAX_ALARMS", 5)
     for made in dispenser.run(9):
         backend.give(dispenser, [wrong(made, 1)])
     backend.give(other, [wrong(other.made[0], 1)])
@@ -150,17 +149,18 @@ def test_one_dispensers_alarms_do_not_crowd_out_anothers(backend, dispenser, oth
 def test_what_is_stored_as_refused_is_bounded_and_the_watermark_stops(
     backend, dispenser, monkeypatch
 ):
-    monkeypatch.setattr(writes, "MAX_REFUSED_ROWS", 3)
+    monkeypatch.setattr(refusals, "MAX_REFUSED_ROWS", 3)
     backend.give(dispenser, [dispenser.made[0]])
     for made in dispenser.run(5):
         backend.give(dispenser, [wrong(made, 1)])
         backend.name_refused(dispenser)
         backend.clock.pass_seconds(5)
         backend.give(dispenser, [wrong(made, 1)])
+    backend.give(dispenser, dispenser.run(1))
     assert backend.watermark(dispenser).next == 4
     assert backend.alarms("refused_full") == [(dispenser.id, dispenser.epoch, None)]
     backend.give(dispenser, [dispenser.made[4], dispenser.made[5]])
-    assert backend.watermark(dispenser).next == 6
+    assert backend.watermark(dispenser).next == 7
 
 
 def test_an_alarm_is_raised_once(backend, dispenser):

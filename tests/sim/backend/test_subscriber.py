@@ -8,10 +8,11 @@ import pytest
 
 from protocol.schema import Watermark
 from protocol.wire import parse
+from sim.backend import ingest
 from sim.backend.connection import Delivery
+from sim.backend.pacer import Pacer
 from sim.backend.store import open_store
 from sim.backend.subscriber import Stop, Subscriber
-from sim.backend.watermark import Pacer
 from tests.sim.backend.dispenser import events
 
 WITHIN = 10
@@ -81,8 +82,10 @@ def test_commit_then_puback_then_watermark(running, dispenser):
 
 def test_after_the_first_one_watermarks_wait_for_enough_records(running, dispenser):
     wire, stop = running
-    for made in [dispenser.made[0], *dispenser.run(6)]:
+    for number, made in enumerate([dispenser.made[0], *dispenser.run(6)]):
         wire.deliver(stop, events(dispenser.epoch, [made]))
+        # each in a transaction of its own: WATERMARKs come after the first and after the sixth
+        wire.wait_for(2 + number + (number >= 5))
     seen = wire.wait_for(9)
     assert [event[0] for event in seen].count("puback") == 7
     assert [event[2].next for event in seen if event[0] == "watermark"] == [1, 6]
@@ -129,6 +132,45 @@ def test_a_watermark_that_could_not_be_sent_is_sent_later(running, dispenser):
     assert wire.wait_for(2)[1][0] == "watermark"
 
 
+def test_what_waits_shares_a_transaction_and_is_confirmed_after_it(backend, dispenser):
+    wire, stop = Wire(backend, dispenser), Stop()
+    for made in [dispenser.made[0], *dispenser.run(9)]:
+        wire.deliver(stop, events(dispenser.epoch, [made]))
+    loop = Subscriber(stop, backend.store, backend.ingest, Pacer(3600, 5), wire)
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    seen = wire.wait_for(11)
+    stop.request()
+    thread.join(WITHIN)
+    assert seen[:10] == [("puback", 10)] * 10
+    assert (seen[10][0], seen[10][2].next) == ("watermark", 10)
+
+
+def test_one_payload_that_meets_a_defect_does_not_take_the_others_down(
+    backend, dispenser, monkeypatch
+):
+    wire, stop = Wire(backend, dispenser), Stop()
+    parse = ingest.parse
+
+    def fail(kind, body):
+        if body == b"the one":
+            raise ZeroDivisionError
+        return parse(kind, body)
+
+    monkeypatch.setattr(ingest, "parse", fail)
+    wire.deliver(stop, events(dispenser.epoch, [dispenser.made[0]]))
+    wire.deliver(stop, b"the one")
+    wire.deliver(stop, events(dispenser.epoch, dispenser.run(2)))
+    loop = Subscriber(stop, backend.store, backend.ingest, Pacer(3600, 5), wire)
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    seen = wire.wait_for(4)
+    stop.request()
+    thread.join(WITHIN)
+    assert [event[0] for event in seen[:3]] == ["puback"] * 3
+    assert seen[2][1] == 3, "stored before the last confirmation"
+
+
 def test_a_defect_of_ours_is_counted_and_the_next_payload_works(
     running, backend, dispenser, monkeypatch
 ):
@@ -138,7 +180,7 @@ def test_a_defect_of_ours_is_counted_and_the_next_payload_works(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(backend.ingest, "take", fail)
+        patch.setattr(backend.ingest, "take_all", fail)
         wire.deliver(stop, b"whatever")
         assert wire.wait_for(1) == [("puback", 0)]
     wire.deliver(stop, events(dispenser.epoch, [dispenser.made[0]]))
@@ -164,6 +206,12 @@ def test_a_refusal_is_named_and_only_then_a_second_reading_counts(running, backe
         time.sleep(0.01)
     backend.clock.pass_seconds(5)
     wire.deliver(stop, bytes(payload))
-    assert wire.wait_for(4)[3][2].next == 1
+    assert wire.wait_for(4)[3][2].next == 0
     assert reader.refused()[0].stored
+    wire.deliver(stop, events(dispenser.epoch, dispenser.run(1)))
+    stop.inbox.put("connects")
+    deadline = time.monotonic() + WITHIN
+    while reader.watermark(dispenser.id, dispenser.epoch).next != 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     reader.close()
