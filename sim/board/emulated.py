@@ -277,7 +277,9 @@ class EmulatedBoard:
 
     def _end(self, cause: str) -> None:
         """Kill the process; `_exited` goes on from there."""
-        if self._process and not self._cause:
+        if self._cause and cause == "power cut":
+            self._cause = cause  # in the middle of a reset
+        elif self._process and not self._cause:
             self._cause = cause
             if cause != "soft reset":
                 self._watchdog.feed(0)
