@@ -1,0 +1,1 @@
+"""A simulated cell: the way between gateway and Internet, its faults, its byte meter."""
