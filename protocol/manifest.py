@@ -14,6 +14,10 @@ class ManifestError(ValueError):
     """A release that is not what its builder signed."""
 
 
+class SignatureError(ManifestError):
+    """A release that somebody else signed, or nobody."""
+
+
 class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file of a release."""
 
@@ -57,13 +61,14 @@ def sign(manifest: Manifest, key: Ed25519PrivateKey) -> bytes:
 def verify(data: bytes, key: Ed25519PublicKey) -> Manifest:
     """Return the manifest of a signed one.
 
-    Raises ManifestError if it is malformed or was not signed by the holder of `key`.
+    Raises ManifestError if it is malformed, SignatureError if it was not signed by the holder of
+    `key`.
     """
     try:
         signed = msgspec.json.decode(data, type=Signed)
         key.verify(bytes.fromhex(signed.signature), signed.manifest.encode())
         return msgspec.json.decode(signed.manifest, type=Manifest)
     except InvalidSignature:
-        raise ManifestError("manifest: the signature is not by the given key") from None
+        raise SignatureError("manifest: the signature is not by the given key") from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise ManifestError(f"manifest: {error}") from error

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from sim.cli import app as simulation
-from tools.compile import FIRMWARE
 from tools.decode import decode
 from tools.evidence import app as evidence
+from tools.flash_app import CODES, flash
+from tools.hardware import app as hardware
 from tools.regenerate import app as regenerate
+from tools.release_app import app as release
 
 app = typer.Typer(
     name="dosewire",
@@ -25,41 +25,12 @@ app = typer.Typer(
 app.add_typer(simulation)
 app.add_typer(regenerate, name="protocol")
 app.add_typer(evidence, name="evidence")
+app.add_typer(release, name="release")
+app.add_typer(hardware, name="hardware")
 app.command()(decode)
+app.command(epilog=f"Exit codes:\n\n{CODES}")(flash)
 Port = Annotated[Path, typer.Option(help="Serial port, such as /dev/ttyACM0.")]
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-
-
-@app.command()
-def flash(
-    port: Port,
-    firmware: Annotated[Path, typer.Option(help="Folder with the firmware's sources.")] = FIRMWARE,
-) -> None:
-    """Compile the firmware, copy it to a dispenser, verify every file, and start it."""
-    from protocol.schema import Service
-    from tools import compile as compiling
-    from tools import flash as flashing
-    from tools.port import PortError
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    console = Console(stderr=True)
-    try:
-        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-            task = bar.add_task(f"flash {port}")
-            hello = flashing.flash(
-                port,
-                firmware,
-                lambda total: bar.update(task, total=total),
-                lambda done: bar.advance(task, done),
-            )
-    except (compiling.CompileError, flashing.FlashError, PortError) as error:
-        _fail("flash", error)
-    except KeyboardInterrupt:
-        _interrupted("flash", "the board holds half a firmware: run this again")
-    version = f"{hello.major}.{hello.minor}.{hello.patch}"
-    print(f"{port}: firmware {version} runs, service: {hello.service.name}")
-    if hello.service != Service.ok:
-        print(f"next: dosewire provision --port {port} --registry FILE")
 
 
 @app.command()
@@ -104,4 +75,4 @@ def _interrupted(command: str, told: str) -> NoReturn:
 
 def _fail(command: str, error: Exception) -> NoReturn:
     print(f"dosewire {command}: {error}", file=sys.stderr)
-    raise typer.Exit(1) from error
+    raise typer.Exit(int(getattr(error, "exit", 1))) from error

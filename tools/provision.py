@@ -20,6 +20,7 @@ from protocol.schema import EpochReason, Hello, Service
 from sim.backend import registry
 from sim.backend.registry import RegistryError
 from sim.hello import NoAnswerError, ask
+from tools.exits import ToolError
 from tools.flash import restarted
 from tools.port import check
 from tools.prompt import Prompt
@@ -28,7 +29,7 @@ _ANSWERS_WITHIN = 10.0
 _LOCKED_FOR = 10.0
 
 
-class ProvisionError(RuntimeError):
+class ProvisionError(ToolError):
     """The dispenser cannot be, or was not, provisioned; one line."""
 
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from protocol import schema, wire
 from protocol.commands import Signer
@@ -13,6 +14,7 @@ from protocol.schema import ErrorCode, FaultKind, MessageType, RecordType, Relea
 from tests.firmware.rig import ID, SECRET, Rig, Scenario, copy, files, play, play_all
 from tests.support.micropython import FIRMWARE
 from tools import flash
+from tools import release as releases
 
 HUNG = 0xFFFF0000
 STARVED_S = 9.0
@@ -298,13 +300,10 @@ def test_a_board_whose_boot_file_is_broken_can_be_flashed(
     provisioned: Path, tmp_path: Path, kind: str
 ) -> None:
     async def scenario(rig: Rig) -> None:
-        loop = asyncio.get_running_loop()
         await rig.board.wait_for(lambda: rig.board.state == "running")
-        quiet = lambda count: None  # noqa: E731
-        hello = await loop.run_in_executor(
-            None, flash.flash, rig.board.port, FIRMWARE, quiet, quiet
-        )
-        assert hello.service == schema.Service.ok
+        built = releases.build(FIRMWARE, ["pico"], Ed25519PrivateKey.generate())
+        done = await asyncio.to_thread(flash.flash, rig.board.port, built, flash.Reporter())
+        assert done.hello.service == schema.Service.ok
 
     folder = copy(provisioned, tmp_path)
     write(folder, "/boot.py", {"raises": b"raise ValueError\n", "is cut": b""}.get(kind))

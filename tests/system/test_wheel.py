@@ -66,9 +66,9 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
 
 def test_flash_compiles_the_firmware_that_ships(empty: Path) -> None:
     code = (
-        "import sys, tempfile, pathlib; from tools.compile import FIRMWARE, firmware;"
+        "import sys, tempfile, pathlib; from tools.compile import FIRMWARE, digest, firmware;"
         "files = firmware(FIRMWARE, pathlib.Path(tempfile.mkdtemp()));"
-        "print(FIRMWARE, [[file.path, file.sha256.hex()] for file in files])"
+        "print(FIRMWARE, {path: digest(content) for path, content in files.items()})"
     )
     (site,) = empty.glob("lib/python3*/site-packages")
 

@@ -1,7 +1,18 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.tools.desk import Desk, Recorder, built, copied, desks, sources
+from tools.flash import flash
+from tools.provision import provision
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """No key of the user is used, none is left behind."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
 @pytest.fixture
@@ -14,3 +25,40 @@ def bench(tmp_path):
     process.terminate()
     process.wait(10)
     process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def old():
+    """Release 0.1.0, as the sources are."""
+    return built()
+
+
+@pytest.fixture(scope="session")
+def new(tmp_path_factory):
+    """Release 0.2.0."""
+    return built(sources(tmp_path_factory.mktemp("new") / "firmware", (0, 2, 0)))
+
+
+@pytest.fixture(scope="session")
+def flashed(tmp_path_factory, old) -> Path:
+    """Images of a board that was flashed when it was stock and empty."""
+    folder = tmp_path_factory.mktemp("flashed")
+    with desks(folder) as (desk,):
+        flash(desk.port, old, Recorder())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def provisioned(tmp_path_factory, flashed) -> Path:
+    """Images of a provisioned board; registry.json beside them."""
+    folder = copied(flashed, tmp_path_factory.mktemp("provisioned"))
+    with desks(folder) as (desk,):
+        provision(desk.port, folder / "registry.json", again=False)
+    return folder
+
+
+@pytest.fixture
+def desk(tmp_path, provisioned) -> Desk:
+    """A provisioned board with release 0.1.0, switched on."""
+    with desks(copied(provisioned, tmp_path / "desk")) as (desk,):
+        yield desk

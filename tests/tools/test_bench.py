@@ -12,8 +12,7 @@ import pytest
 from protocol.schema import Service
 from sim.backend import registry
 from sim.hello import ask
-from tools.compile import FIRMWARE
-from tools.flash import flash
+from tests.tools.desk import sources
 from tools.prompt import Prompt
 from tools.provision import provision
 
@@ -30,8 +29,9 @@ def hello(port):
 
 
 def test_from_an_empty_board_to_one_in_service(bench, tmp_path):
-    flashed = dosewire("flash", "--port", bench)
-    assert (flashed.returncode, flashed.stderr) == (0, "")
+    flashed = dosewire("flash", "--port", bench, "--yes")
+    assert flashed.returncode == 0
+    assert "nothing was there" in flashed.stderr
     assert "unprovisioned" in flashed.stdout
     known = tmp_path / "registry.json"
     given = dosewire("provision", "--port", bench, "--registry", known, "--json")
@@ -60,27 +60,6 @@ def test_from_an_empty_board_to_one_in_service(bench, tmp_path):
     ]
 
 
-def test_a_flash_cut_short_does_not_start_as_a_mixture_and_is_mended_by_another(bench, tmp_path):
-    assert dosewire("flash", "--port", bench).returncode == 0
-    words = ("--registry", tmp_path / "registry.json", "--json")
-    told = json.loads(dosewire("provision", "--port", bench, *words).stdout)
-    left = 20_000
-
-    def interrupt(done):
-        nonlocal left
-        left -= done
-        if left < 0:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        flash(Path(bench), FIRMWARE, lambda _: None, interrupt)
-    given = dosewire("provision", "--port", bench, *words, "--again")
-    assert given.returncode == 1
-    assert "dosewire flash" in given.stderr
-    assert dosewire("flash", "--port", bench).returncode == 0
-    assert hello(bench).epoch == told["epoch"]
-
-
 def test_a_provisioning_cut_short_leaves_no_board_at_its_prompt(bench, tmp_path, monkeypatch):
     assert dosewire("flash", "--port", bench).returncode == 0
 
@@ -97,26 +76,19 @@ def test_flashing_again_removes_what_is_stale_and_keeps_the_journal(bench, tmp_p
     assert dosewire("flash", "--port", bench).returncode == 0
     words = ("--registry", tmp_path / "registry.json", "--json")
     told = json.loads(dosewire("provision", "--port", bench, *words).stdout)
+    newer = sources(tmp_path / "newer", (0, 2, 0))
     with Prompt(Path(bench)) as prompt:
-        prompt.write("/slots/a/dispenser/stale.mpy", b"old", lambda _: None)
-    flashed = dosewire("flash", "--port", bench)
-    assert (flashed.returncode, flashed.stderr) == (0, "")
+        prompt.run("import os\nfor p in ('/slots/b', '/slots/b/dispenser'): os.mkdir(p)")
+        prompt.write("/slots/b/dispenser/stale.mpy", b"old", lambda _: None)
+    flashed = dosewire("flash", "--port", bench, "--firmware", newer, "--no-wait")
+    assert flashed.returncode == 0
+    assert "0.2.0 into slot b" in flashed.stderr
     with Prompt(Path(bench)) as prompt:
-        names = prompt.run("import os; print(os.listdir('/slots/a/dispenser'))")
+        names = prompt.run("import os; print(os.listdir('/slots/b/dispenser'))")
         assert "stale.mpy" not in names
         assert "app.mpy" in names
         prompt.reset()
     assert hello(bench).epoch == told["epoch"]
-
-
-def test_firmware_that_does_not_start_is_told(bench, tmp_path):
-    folder = tmp_path / "firmware"
-    (folder / "dispenser").mkdir(parents=True)
-    for name in ("boot.py", "main.py", "dispenser/app.py"):
-        (folder / name).write_text("")
-    flashed = dosewire("flash", "--port", bench, "--firmware", folder)
-    assert flashed.returncode == 1
-    assert "does not start" in flashed.stderr
 
 
 def test_provisioning_an_empty_board_says_to_flash_it(bench, tmp_path):

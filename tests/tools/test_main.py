@@ -58,12 +58,12 @@ def test_without_words_it_lists_its_commands():
 
 def test_no_board_is_one_line(tmp_path):
     done = dosewire("flash", "--port", str(tmp_path / "none"))
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert len(done.stderr.splitlines()) == 1
 
 
 def test_no_firmware_is_one_line(tmp_path):
     done = dosewire("flash", "--port", "x", "--firmware", str(tmp_path))
     (line,) = done.stderr.splitlines()
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "boot.py" in line

@@ -14,7 +14,8 @@ import pytest
 from sim.backend.registry import RegistryError
 from tools import port as ports
 from tools import provision as provisioning
-from tools.port import PortError, check
+from tools.exits import Exit
+from tools.port import PortError, check, chosen
 
 
 def dosewire(*words):
@@ -24,7 +25,7 @@ def dosewire(*words):
 
 class Found:
     def __init__(self, device, vid):
-        self.device, self.vid = device, vid
+        self.device, self.vid, self.pid = device, vid, 0x0005
 
 
 @pytest.fixture
@@ -58,23 +59,40 @@ def test_a_port_without_permission_names_the_group(terminal, tmp_path, monkeypat
     monkeypatch.setattr(ports.os, "access", lambda *_: False)
     link = tmp_path / "link"
     link.symlink_to(terminal)
-    with pytest.raises(PortError, match="dialout"):
+    with pytest.raises(PortError, match="dialout") as refused:
         check(link)
+    assert refused.value.exit == Exit.NO_PERMISSION
+
+
+def test_which_boards_are_meant(monkeypatch):
+    here = [Found("/dev/ttyS0", None), Found("/dev/ttyACM9", 0x1234)]
+    monkeypatch.setattr(ports.list_ports, "comports", lambda: here)
+    with pytest.raises(PortError, match=r"no board found.*ttyACM9") as refused:
+        chosen([], everyone=False)
+    assert refused.value.exit == Exit.NO_DEVICE
+    here.append(Found("/dev/ttyACM0", 0x2E8A))
+    assert chosen([], everyone=False) == [Path("/dev/ttyACM0")]
+    here.append(Found("/dev/ttyACM1", 0x2E8A))
+    with pytest.raises(PortError, match=r"--port, or all with --all: .*ACM0, .*ACM1") as refused:
+        chosen([], everyone=False)
+    assert refused.value.exit == Exit.SEVERAL_DEVICES
+    assert chosen([], everyone=True) == [Path("/dev/ttyACM0"), Path("/dev/ttyACM1")]
+    assert chosen([Path("x"), Path("x")], everyone=False) == [Path("x")]
 
 
 @pytest.mark.parametrize("command", [("flash",), ("provision", "--registry", "r.json")])
 def test_a_wrong_port_is_one_line_at_once(tmp_path, command):
     done = dosewire(*command, "--port", tmp_path / "none")
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith(f"dosewire {command[0]}: {tmp_path / 'none'}: No such file")
     assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.slow
 def test_a_port_where_nothing_answers_is_one_line(terminal, tmp_path):
-    for command in (("flash",), ("provision", "--registry", tmp_path / "r.json")):
+    for command, code in ((("flash",), 7), (("provision", "--registry", tmp_path / "r.json"), 1)):
         done = dosewire(*command, "--port", terminal)
-        assert (done.returncode, done.stdout) == (1, "")
+        assert (done.returncode, done.stdout) == (code, "")
         assert done.stderr.count("\n") == 1
     assert not (tmp_path / "r.json").exists()
 
