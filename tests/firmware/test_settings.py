@@ -1,8 +1,6 @@
 """Settings by command, against the host's codec and signer: applied whole, or refused and told."""
 
 import dataclasses
-import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +9,10 @@ import pytest
 
 from protocol import schema, wire
 from protocol.commands import Signer, command_key
-from protocol.framing import Deframer, Frame, encode
+from protocol.framing import Frame, encode
 from protocol.schema import MessageType, RecordType, RefusedReason, Trigger
+from tests.firmware.commanding import DEVICE, SECRET, Device
 
-SECRET = bytes(range(32))
-DEVICE = bytes.fromhex("0011223344556677")
 MORNING = schema.Window(
     number=1, compartment=1, weekdays=127, start=480, length=60, in_quiet=0
 )  # fmt: skip
@@ -28,45 +25,6 @@ GOOD = schema.Settings(
     transitions=[schema.Transition(0, OFFSET), schema.Transition(8_000_000, OFFSET + 60)],
     windows=[MORNING], questions=[QUESTION],
 )  # fmt: skip
-
-
-class Device:
-    """The script, and what it said last."""
-
-    def __init__(self, interpreter: Any, folder: Path, key: bytes | None) -> None:
-        name = key.hex() if key else "none"
-        self._process = subprocess.Popen(
-            interpreter.command("mp_command.py", str(folder / "settings"), name, DEVICE.hex()),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
-            env=interpreter.environment(),
-        )  # fmt: skip
-        self.told: dict[str, Any] = {}
-
-    def do(self, line: str) -> list[Frame]:
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        assert answer, "the device died"
-        self.told = json.loads(answer)
-        deframer = Deframer()
-        return [f for text in self.told["frames"] for f in deframer.feed(bytes.fromhex(text))]
-
-    def put(self, command: schema.ConfigPut) -> schema.Config:
-        """Send it; return the answer, which must say the same as a question after it."""
-        put = encode(Frame(MessageType.config_put, wire.build(command)))
-        (answer,) = self.do("feed " + put.hex())
-        (again,) = self.do("feed " + encode(Frame(MessageType.config_get, b"")).hex())
-        assert answer.body == again.body and answer.type == MessageType.config_get
-        return wire.parse(schema.Config, answer.body)
-
-    @property
-    def records(self) -> list[list[int]]:
-        return list(self.told["records"])
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
 
 
 Make = Callable[[bytes | None], Device]
