@@ -20,6 +20,7 @@ from gateway.floor import Floor
 from gateway.health import Health
 from gateway.heart import Heart
 from gateway.hotplug import Hotplug
+from gateway.incidents import Incidents
 from gateway.mailbox import Mailbox
 from gateway.notify import Notifier
 from gateway.publisher import Publisher
@@ -69,13 +70,21 @@ class Gateway:
         )
         self._database.on_anew = self._anew
         self._spool = Spool(self._database, clock.unix)
+        self._incidents = Incidents(clock.monotonic)
         self._traffic = Traffic(config.publishing.daily_bytes, counters, clock.unix)
         name = config.gateway.id
         self._modem = _cellular(config, counters, clock)
         dial = None if self._modem is None else self._modem.dial
         self._uplink = Uplink(config.uplink, name, tls, counters, clock, self._traffic, dial)
         self._publisher = Publisher(
-            name, config.uplink, self._spool, self._uplink, counters, clock, config.publishing
+            name,
+            config.uplink,
+            self._spool,
+            self._uplink,
+            counters,
+            clock,
+            config.publishing,
+            self._incidents,
         )
         mailbox = Mailbox(self._database, clock.unix)
         self._commands = Commands(name, mailbox, self._uplink, counters)
@@ -144,6 +153,7 @@ class Gateway:
             self._clock,
             self._host_time,
             self._config.discovery.prompt_after,
+            self._incidents,
         )
         port.beat = self._heart.loop(f"port {path}")
         return port
@@ -208,11 +218,15 @@ class Gateway:
         return [
             *(findings.port(port) for port in self._hotplug.ports),
             *self._no_ports(),
-            findings.uplink(self._uplink, self._publisher.paused, address),
+            findings.uplink(
+                self._uplink, self._publisher.paused, self._publisher.unanswered, address
+            ),
+            *findings.budget(self._traffic.today, self._traffic.budget),
             findings.spool(self._database.trouble),
             self._judge_clock(),
             *self._judge_files(),
             *self._judge_modem(),
+            *(findings.incident(i, self._incidents.is_open(i)) for i in self._incidents),
         ]
 
     def _judge_modem(self) -> list[Finding]:

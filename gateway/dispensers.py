@@ -12,6 +12,7 @@ from gateway.clock import Clock, HostTime
 from gateway.counters import Counters
 from gateway.database import SpoolError
 from gateway.gaps import Span
+from gateway.incidents import Incidents
 from gateway.orders import Order
 from gateway.prompt import START, Patience, Watch, answers
 from gateway.serial_port import PortBusyError, PortLostError, SerialPort
@@ -63,6 +64,7 @@ class PortTask:
         clock: Clock,
         host_time: HostTime,
         prompt_after: float = 60.0,
+        incidents: Incidents | None = None,
     ) -> None:
         self.path = path
         self.beat: Callable[[], None] = lambda: None
@@ -71,7 +73,8 @@ class PortTask:
         self._listener = listener
         self._counters = counters
         self._now = clock.monotonic
-        self._session = Session(f"port={path}", counters, host_time.now)
+        incidents = incidents or Incidents(clock.monotonic)
+        self._session = Session(f"port={path}", counters, host_time.now, incidents)
         self._port: SerialPort | None = None
         self._requests: deque[Callable[[], list[Action]]] = deque()
         self._trouble = ""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from gateway import certificates
 from gateway.config import Config
 from gateway.dispensers import PortTask
+from gateway.incidents import Incident
 from gateway.session import State
 from gateway.uplink import Uplink
 from gateway.usb import UsbPort
@@ -105,11 +106,19 @@ def stranger(found: UsbPort) -> Finding:
     return Finding(f"usb {found.node}", None, f"no dispenser ({found.usb} {found.product})")
 
 
-def uplink(uplink: Uplink, paused: bool, address: str) -> Finding:
+def uplink(uplink: Uplink, paused: bool, unanswered: bool, address: str) -> Finding:
     """Judge the connection to the broker and the backend behind it."""
     connected, trouble = uplink.connected, uplink.trouble
     if uplink.asleep and not connected:
         return Finding("uplink", True, f"asleep, as its profile wants; broker {address}")
+    if connected and unanswered:
+        return Finding(
+            "uplink",
+            False,
+            f"connected to {address}, but the backend answers no question",
+            "look at the backend, and whether this gateway may read what is sent to it "
+            "(rtm/v1/ID/dn/#); records wait in the spool",
+        )
     if connected and not paused:
         return Finding("uplink", True, f"connected to {address}")
     if connected:
@@ -141,6 +150,70 @@ def spool(trouble: str) -> Finding:
         return Finding("spool", True, "takes records")
     text, remedy = _SPOOL.get(trouble, (trouble, "look at the log"))
     return Finding("spool", False, text, remedy)
+
+
+def budget(today: int, most: int) -> Iterator[Finding]:
+    """Judge the day's bytes on the air, if they have a budget."""
+    if not most:
+        return
+    so_far = f"{today / 1000:.0f} of {most / 1000:.0f} kB since midnight UTC"
+    if today <= most:
+        yield Finding("bytes", True, "within the day's budget", detail=so_far)
+        return
+    remedy = (
+        "nothing stops; see what was published (`published_again`, `questions`, `connects` in "
+        "`status --json`), or raise publishing.daily_bytes"
+    )
+    yield Finding("bytes", False, "above the day's budget", remedy, so_far)
+
+
+_INCIDENTS = {
+    "missing": (
+        "skipped without a GAP record: not in the journal",
+        "they are asked for with every watermark; if it stays: read the journal on the bench",
+        "came after all, or a GAP record explains them",
+    ),
+    "lost": (
+        "",
+        "",
+        "lost, and a GAP record says so: trimmed for want of room, or damaged",
+    ),
+    "refused": (
+        "refused by the backend: it cannot verify them",
+        "they are read again from the journal and published again: wait; if many: is the "
+        "dispenser in the backend's registry?",
+        "refused by the backend, read again and settled",
+    ),
+    "quarantined": (
+        "unverifiable in the journal itself: the backend keeps their bytes aside",
+        "they are evidence of nothing; was the dispenser provisioned anew, or tampered with?",
+        "unverifiable in the journal itself, kept aside by the backend",
+    ),
+    "forked": (
+        "two different ones under the same seq: both published, neither is evidence",
+        "was the dispenser's flash copied or restored? provision it anew: `dosewire provision`",
+        "two different ones under the same seq, both published",
+    ),
+    "doubtful": (
+        "its watermarks are ignored: older, beyond what is known, or with a foreign tag",
+        "nothing is pruned meanwhile; was the backend restored without a new store, or does "
+        "another gateway read this dispenser?",
+        "watermarks were ignored until a good one came",
+    ),
+}
+
+
+def incident(found: Incident, is_open: bool) -> Finding:
+    """Tell what happened to records of a dispenser."""
+    text, remedy, settled = _INCIDENTS[found.kind]
+    what = "records" if found.kind != "doubtful" else "watermarks"
+    detail = f"{found.count} {what}, seq {found.first} to {found.last}"
+    part = f"{found.kind} {found.dispenser}/{found.epoch}"
+    return (
+        Finding(part, False, text, remedy, detail)
+        if is_open
+        else (Finding(part, None, settled, detail=detail))
+    )
 
 
 def clock(given: bool, behind: bool, floor: Path) -> Finding:

@@ -15,13 +15,16 @@ _OF = "dispenser = ? AND epoch = ?"
 
 def delete_refused(
     db: Connection, at: Stream, mark: schema.Watermark, refused: Sequence[int]
-) -> int:
-    """Delete what the backend refused and has not stored; returns how many records."""
-    return sum(
-        db.execute(f"DELETE FROM records WHERE {_OF} AND seq = ?", (*at, seq)).rowcount
-        for seq in refused
-        if not is_stored(mark, seq)
-    )
+) -> list[bytes]:
+    """Delete what the backend refused and has not stored; returns those records."""
+    gone: list[bytes] = []
+    for seq in refused:
+        if not is_stored(mark, seq):
+            deleted = db.execute(
+                f"DELETE FROM records WHERE {_OF} AND seq = ? RETURNING raw", (*at, seq)
+            )
+            gone += (raw for (raw,) in deleted)
+    return gone
 
 
 def prune(db: Connection, at: Stream, following: int, oldest: int, keep: int) -> int:

@@ -8,13 +8,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 from gateway import config
 from gateway.clock import Clock
 from gateway.counters import Counters
 from gateway.database import SpoolError
+from gateway.device import Device
 from gateway.gaps import Span, doubt_of
+from gateway.incidents import Incidents
 from gateway.lanes import MAY_BE_URGENT, Lanes
 from gateway.outbox import Link, Outbox
 from gateway.pause import Pause
@@ -31,22 +32,9 @@ _MAX_INBOX = 1000
 _LONGEST_IDLE = 60.0
 _ASK_AGAIN = 5.0
 _SPOOL_REST = 1.0
+_ASKED_IN_VAIN = 3
 _URGENT_AT_ONCE = 32
 _URGENT_LOOKED_AT = 1000
-
-
-class Device(Protocol):
-    """What the publisher needs of a dispenser in session."""
-
-    @property
-    def dispenser(self) -> str:
-        """Id of the dispenser."""
-
-    def mark(self, mark: schema.Watermark) -> None:
-        """Hand an accepted watermark on."""
-
-    def want(self, epoch: int, spans: list[Span]) -> None:
-        """Read these ranges again."""
 
 
 class Publisher:
@@ -61,8 +49,10 @@ class Publisher:
         counters: Counters,
         clock: Clock,
         publishing: config.Publishing | None = None,
+        incidents: Incidents | None = None,
     ) -> None:
         publishing = publishing or config.Publishing()
+        self._incidents = incidents or Incidents(clock.monotonic)
         self._gateway = gateway
         self._settings = settings
         self._spool = spool
@@ -78,6 +68,11 @@ class Publisher:
         pause = Pause(settings.retry_min, settings.probe_max)
         self._out = Outbox(gateway, link, counters, clock.monotonic, pause)
         self.beat: Callable[[], None] = lambda: None
+
+    @property
+    def unanswered(self) -> bool:
+        """Tell whether a backend that takes what is published answers no question."""
+        return any(s.asked_at is not None and s.asked > _ASKED_IN_VAIN for s in self._streams)
 
     @property
     def paused(self) -> bool:
@@ -107,6 +102,7 @@ class Publisher:
             self._schedule.active(self._now())
             urgent = [record for record in added if self._lanes.urgent(record.raw)]
             due = self._lanes.due((record.raw for record in added), self._now())
+            self._incidents.read(dispenser, epoch, added)
             passed = stream.last.next if stream.last else 0
             for record in added:
                 span = doubt_of(record.raw, passed)
@@ -291,6 +287,7 @@ class Publisher:
             if spoilt:
                 await self._mend(stream, spoilt)
             else:
+                self._incidents.fetched(stream.dispenser, stream.epoch, links)
                 stream.fetched(start, links)
         return True
 
@@ -345,6 +342,7 @@ class Publisher:
         verdict = judge(mark, stream.last, known, stream.hello)
         if verdict is not Verdict.accepted:
             self._counters.add(verdict.value)
+            self._incidents.doubtful(dispenser, mark)
             _log.warning("%s seq=%d watermark ignored: %s", stream, mark.next, verdict.name)
             return
         self._out.back()
@@ -358,6 +356,7 @@ class Publisher:
         done = await self._spool.accept(stream.dispenser, stream.epoch, mark, refused, look)
         urgent = await self._urgent_above(stream, mark.next) if opens else []
         self._counters.add(Verdict.accepted.value)
+        self._incidents.passed(stream.dispenser, mark)
         if restored:
             self._counters.add("stores_changed")
             _log.warning("%s seq=%d is next in a new store", stream, mark.next)
@@ -388,7 +387,8 @@ class Publisher:
 
     def _report(self, stream: Stream, refused: list[int], done: Accepted) -> None:
         self._counters.add("records_pruned", done.pruned)
-        self._counters.add("records_refused", done.refused)
+        self._counters.add("records_refused", len(done.refused))
+        self._incidents.refused(stream.dispenser, stream.epoch, done.refused)
         if done.refused:
             seqs = ",".join(map(str, refused))
             _log.warning("%s seq=%s refused by the backend, read again", stream, seqs)

@@ -18,12 +18,18 @@ _TAIL = 24
 
 
 class Reading:
-    """Positions in one epoch; `count(counter, text)` is told what is wrong. Seqs throughout."""
+    """Positions in one epoch; `count(counter, text)` is told what is wrong. Seqs throughout.
 
-    def __init__(self, count: Callable[[str, str], None]) -> None:
+    `missing(first, last)` is told of seqs that the journal does not give.
+    """
+
+    def __init__(
+        self, count: Callable[[str, str], None], missing: Callable[[int, int], None]
+    ) -> None:
         self.next = 0
         self.expected = 0
         self._count = count
+        self._missing = missing
         self._detours = Detours()
         self._detour: Span | None = None
         self._tag: bytes | None = None
@@ -68,7 +74,7 @@ class Reading:
         """Ask for ranges to be read again."""
         for first, last in spans:
             if last < first_held:
-                self._count("missing", f"seq={first}..{last} is not in the journal any more")
+                self._miss(first, last, "is not in the journal any more")
             else:
                 self._detours.want((max(first, first_held), last), now)
 
@@ -117,8 +123,12 @@ class Reading:
         self._skips += 1
         if self._skips <= _SKIPS_ASKED and self.expected >= first_held:
             return False
-        self._count("missing", f"seq={self.expected}..{first.seq - 1} without a GAP record")
+        self._miss(self.expected, first.seq - 1, "without a GAP record")
         return True
+
+    def _miss(self, first: int, last: int, text: str) -> None:
+        self._count("missing", f"seq={first}..{last} {text}")
+        self._missing(first, last)
 
     def _chain_broke(self, seq: int, first_held: int, now: float) -> None:
         self._count("chain_breaks", f"seq={seq} does not follow the record held before it")
@@ -132,9 +142,18 @@ class Reading:
             return []  # complete, and on its way into the spool
         wanted = [link for link in links if link.seq <= span[1]]
         if not wanted:
-            self._count("missing", f"seq={self.expected}..{span[1]} is not in the journal")
+            self._miss(self.expected, span[1], "is not in the journal")
             self._detour = self._detours.progress(span, span[1] + 1)
             return None
         self.expected = max(self.expected, wanted[-1].seq + 1)
         self._stalled_at = None
         return wanted
+
+
+def links_of(previous: bytes, raws: list[bytes]) -> list[Link]:
+    """Return records that follow each other with their seqs and predecessor tags."""
+    links = []
+    for raw in raws:
+        links.append(Link(wire.seq_of(raw), previous, raw))
+        previous = wire.tag_of(raw)
+    return links

@@ -14,8 +14,9 @@ from construct_typed import DataclassMixin
 from gateway.actions import Action, Answered, Commit, Greeted, Reopen, Send
 from gateway.counters import Counters
 from gateway.gaps import Span
+from gateway.incidents import Incidents
 from gateway.orders import Order, Orders
-from gateway.reading import Reading
+from gateway.reading import Reading, links_of
 from gateway.spool import Cursor, Link
 from protocol import schema, wire
 from protocol.framing import Frame
@@ -55,7 +56,11 @@ class Session:
     """One port's conversation; times are monotonic seconds."""
 
     def __init__(
-        self, name: str, counters: Counters, time_now: Callable[[], schema.Time | None]
+        self,
+        name: str,
+        counters: Counters,
+        time_now: Callable[[], schema.Time | None],
+        incidents: Incidents,
     ) -> None:
         self.state = State.CLOSED
         self.deadline = 0.0
@@ -63,7 +68,8 @@ class Session:
         self._name = name
         self._counters = counters
         self._time_now = time_now
-        self._reading = Reading(self._count)
+        self._incidents = incidents
+        self._reading = Reading(self._count, self._missing)
         self._orders = Orders()
         self._ref = 0
         self._hello_ref = self._read_ref = 0
@@ -218,7 +224,7 @@ class Session:
     def _welcome(self, hello: schema.Hello, body: bytes, now: float) -> list[Action]:
         self._silent = self._bad = 0
         if self.hello is None or _life(hello) != _life(self.hello):
-            self._reading, self._watermark = Reading(self._count), None
+            self._reading, self._watermark = Reading(self._count, self._missing), None
         self.hello = hello
         if not self._can_read(hello):
             self._rest(now, _REST_LONG)
@@ -294,7 +300,7 @@ class Session:
             return self._read_again(now)
         self._bad = 0
         self._counters.add("records_read", len(raws))
-        links = _links(events.previous, raws)
+        links = links_of(events.previous, raws)
         wanted = self._reading.take(links, hello.first, now)
         if wanted is None:
             return [self._read(now)]
@@ -372,6 +378,9 @@ class Session:
         self._counters.add(counter)
         _log.warning("%s %s", self, text)
 
+    def _missing(self, first: int, last: int) -> None:
+        self._incidents.missing(self.dispenser, self._greeted_hello().epoch, first, last)
+
     def __str__(self) -> str:
         if self.hello is None:
             return self._name
@@ -380,14 +389,6 @@ class Session:
 
 def _life(hello: schema.Hello) -> tuple[bytes, int]:
     return hello.device_id, hello.epoch
-
-
-def _links(previous: bytes, raws: list[bytes]) -> list[Link]:
-    links = []
-    for raw in raws:
-        links.append(Link(wire.seq_of(raw), previous, raw))
-        previous = wire.tag_of(raw)
-    return links
 
 
 def _name_of(code: int) -> str:

@@ -91,7 +91,7 @@ class Known:
 class Accepted:
     """What an accepted watermark did: records deleted, ranges to read again (both closed)."""
 
-    refused: int
+    refused: list[bytes]
     pruned: int
     holes: list[Span]
 

@@ -24,7 +24,7 @@ class Traffic:
     def __init__(self, budget: int, counters: Counters, unix: Callable[[], float]) -> None:
         self.day = 0
         self.today = 0
-        self._budget = budget
+        self.budget = budget
         self._counters = counters
         self._unix = unix
         self._socket: object = None
@@ -53,10 +53,10 @@ class Traffic:
             self.day, self.today = day, 0
         self.today += count
         self._counters.add("bytes_on_air", count)
-        if 0 < self._budget < self.today and self._alarmed != day:
+        if 0 < self.budget < self.today and self._alarmed != day:
             self._alarmed = day
             self._counters.add("budget_exceeded")
-            _log.error("uplink: %d bytes today, budget %d", self.today, self._budget)
+            _log.error("uplink: %d bytes today, budget %d", self.today, self.budget)
 
     def _now_day(self) -> int:
         return int(self._unix()) // _DAY
