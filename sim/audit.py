@@ -14,6 +14,8 @@ from sim.stored import Stored, rows
 
 ALTERED = "record_altered_in_spool"
 """The fault that must be refused, named and fetched again."""
+SPOOL_LOST = frozenset({"gateway_replaced", "spool_corrupt", "gateway_unsynced_lost"})
+"""Faults that take what a gateway kept of what is stored."""
 KEPT = 10_000
 """Records below the watermark that the gateway keeps (DESIGN: law 3)."""
 _EXPLAINED = frozenset({"refused", "lost"})
@@ -176,10 +178,15 @@ def _limited(records: Iterable[Stored], kind: str, most: int, reasons: str) -> l
     return [_not(record, f"beyond {most} {reasons}") for record in of_kind[most:]]
 
 
-def spool(path: Path, records: Iterable[Stored]) -> list[Difference]:
-    """Name what the gateway holds and the backend does not, and what it should still hold."""
+def spool(
+    paths: Iterable[Path], records: Iterable[Stored], entries: Sequence[Entry] = ()
+) -> list[Difference]:
+    """Name what gateways hold and the backend does not, and what they should still hold."""
     stored = {(r.dispenser, r.epoch, r.seq, r.raw) for r in records}
-    held = {tuple(row) for row in rows(path, "records", ("dispenser", "epoch", "seq", "raw"))}
+    columns = ("dispenser", "epoch", "seq", "raw")
+    held = {tuple(row) for path in paths for row in rows(path, "records", columns)}
+    if any(fault.fault in SPOOL_LOST for fault in only(Fault, entries)):
+        stored &= held
     ends = Counter[tuple[str, int]]()
     for dispenser, epoch, seq, _ in stored:
         ends[dispenser, epoch] = max(ends[dispenser, epoch], seq)
@@ -189,12 +196,13 @@ def spool(path: Path, records: Iterable[Stored]) -> list[Difference]:
     return sorted(found, key=lambda d: (d.kind, d.dispenser, d.epoch, d.seq))
 
 
-def backend(store: Path, spool: Path, records: Iterable[Stored]) -> list[Difference]:
+def backend(store: Path, spools: Iterable[Path], records: Iterable[Stored]) -> list[Difference]:
     """Name what the backend confirmed beyond what it holds, and what it saw that must not be."""
     held = Counter[tuple[str, int]]()
     for r in records:
         held[r.dispenser, r.epoch] = max(held[r.dispenser, r.epoch], r.seq + 1)
-    found = _confirmed(store, "streams", held) + _confirmed(spool, "watermark", held)
+    found = _confirmed(store, "streams", held)
+    found += [d for path in spools for d in _confirmed(path, "watermark", held)]
     return found + _alarms(store) + _counters(store)
 
 

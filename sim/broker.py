@@ -79,6 +79,11 @@ class Broker:
             raise BrokerError("the broker has no port before its first start")
         return self._port
 
+    @property
+    def pid(self) -> int | None:
+        """Process id, None while it does not run."""
+        return self._process.pid if self._process else None
+
     async def start(self) -> None:
         """Start it and return when it accepts TLS connections.
 

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _STOPPED_WITHIN = 10.0
@@ -29,8 +30,20 @@ class Child:
     def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
         self.name = name
         self.log = log
+        self.frozen = False
         self._command = list(command)
+        self._environment: dict[str, str] = {}
+        self._fds: Sequence[int] = ()
         self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, None when it does not run."""
+        return self._process.pid if self._process else None
+
+    def set_environment(self, **values: str) -> None:
+        """Add to the environment of the next start."""
+        self._environment = values
 
     @property
     def running(self) -> bool:
@@ -42,10 +55,13 @@ class Child:
         if self._process is not None:
             raise ChildError(f"{self.name} is running already")
         with self.log.open("ab") as log:
-            self._process = await spawn(self._command, log.fileno(), log.fileno())
+            self._process = await spawn(
+                self._command, log.fileno(), log.fileno(), self._fds, self._environment
+            )
 
     async def stop(self) -> None:
         """End it in order (SIGTERM); killed if that takes longer than 10 s: ChildError then."""
+        self.thaw()
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return
@@ -59,10 +75,26 @@ class Child:
 
     async def kill(self) -> None:
         """End it without warning (SIGKILL)."""
+        self.frozen = False
         process, self._process = self._process, None
         if process is not None and process.returncode is None:
             process.kill()
             await process.wait()
+
+    def freeze(self) -> None:
+        """Let it run no more (SIGSTOP), until `thaw`; nothing if it does not run."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+            self.frozen = True
+
+    def thaw(self) -> None:
+        """Let it run again (SIGCONT)."""
+        if self.frozen and self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+        self.frozen = False
+
+    def close(self) -> None:
+        """Give up what is kept for the next start."""
 
     def check(self) -> None:
         """Raise ChildError if it has ended though nobody ended it."""
@@ -93,14 +125,25 @@ async def run(name: str, command: Sequence[str], log: Path, within: float) -> st
     return out.decode()
 
 
-async def spawn(command: Sequence[str], out: int, errors: int) -> asyncio.subprocess.Process:
-    """Start a process that dies with ours and does not hear our terminal's Ctrl-C."""
+async def spawn(
+    command: Sequence[str],
+    out: int,
+    errors: int,
+    descriptors: Sequence[int] = (),
+    environment: Mapping[str, str] | None = None,
+) -> asyncio.subprocess.Process:
+    """Start a process that dies with ours and does not hear our terminal's Ctrl-C.
+
+    It inherits `descriptors`, and our environment with `environment` added.
+    """
     return await asyncio.create_subprocess_exec(
         *tied(command),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=out,
         stderr=errors,
         start_new_session=True,
+        pass_fds=descriptors,
+        env={**os.environ, **(environment or {})},
     )
 
 

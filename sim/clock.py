@@ -216,10 +216,11 @@ class VirtualClock(Clock):
         self._step_handle: asyncio.Handle | None = None
         self._passes = 0
         self._looker: asyncio.TimerHandle | None = None
+        self.followers: list[Callable[[], None]] = []
 
     @property
     def now_ns(self) -> int:
-        """Virtual time."""
+        """Virtual time; `followers` are called whenever it moves."""
         return self._now_ns
 
     def monotonic_ns(self) -> int:
@@ -255,7 +256,10 @@ class VirtualClock(Clock):
 
     def reach(self, at_ns: int) -> None:
         """A participant has come that far by itself, within its horizon."""
-        self._now_ns = max(self._now_ns, at_ns)
+        if at_ns > self._now_ns:
+            self._now_ns = at_ns
+            for follow in self.followers:
+                follow()
 
     def settle(self) -> None:
         """Let tasks that wait for what has just happened act before time moves."""
@@ -288,8 +292,13 @@ class VirtualClock(Clock):
             raise TimeoutError(f"not within {within_s} s of virtual time")
 
     async def paced(self, work: Awaitable[T]) -> T:
-        """Let virtual time run as fast as the host's until the work is done."""
+        """Let virtual time run as fast as the host's until the work is done.
+
+        If somebody lets it run already, it goes on as fast as that.
+        """
         task = asyncio.ensure_future(work)
+        if self._waiter:
+            return await task
         real, start = self._loop.time(), self._now_ns
         try:
             while not task.done():
@@ -351,10 +360,10 @@ class VirtualClock(Clock):
         timer, participant = self._next_timer(), self._next_participant()
         at_ns = min(timer, participant.until_ns or 0) if participant else timer
         if at_ns > max(self._limit_ns, self._now_ns):
-            self._now_ns = max(self._limit_ns, self._now_ns)
+            self.reach(self._limit_ns)
             self._over()
             return
-        self._now_ns = max(self._now_ns, at_ns)
+        self.reach(at_ns)
         if timer <= self._now_ns:
             self.settle()
             heapq.heappop(self._timers)[2].fire()

@@ -10,12 +10,13 @@ from typing import TypeVar
 import msgspec
 
 from sim.audit import ALTERED
+from sim.dispenser import Dispenser
 from sim.expected import BOOT_NS
 from sim.inflight import InFlight, alter
 from sim.ledger import Phase
 from sim.patient import Patient
 from sim.report import REPORT, Report, compute
-from sim.world import Dispenser, World
+from sim.world import World
 
 T = TypeVar("T")
 _LIMIT = 150.0

@@ -4,7 +4,7 @@ import dataclasses
 import sqlite3
 from pathlib import Path
 
-from sim.report import SPOOL, STORE
+from sim.report import SPOOL, STORE, spools
 from sim.stored import reading
 
 # before its owner has made the file or all of its tables
@@ -24,31 +24,32 @@ class InFlight:
     """Looks into a run's databases; a database that is not there yet holds nothing."""
 
     def __init__(self, folder: Path) -> None:
-        self._spool = folder / SPOOL
+        self._folder = folder
         self._store = folder / STORE
 
     def of(self, dispenser: str, epoch: int) -> Hop:
         """Return how far one epoch has come."""
         where = (dispenser, epoch)
+        query = "SELECT next FROM {} WHERE dispenser=? AND epoch=?"
+        paths = spools(self._folder)
         return Hop(
-            _number(self._spool, "SELECT next FROM cursor WHERE dispenser=? AND epoch=?", where),
-            _number(self._store, "SELECT next FROM streams WHERE dispenser=? AND epoch=?", where),
-            _number(
-                self._spool, "SELECT next FROM watermark WHERE dispenser=? AND epoch=?", where
-            ),
+            max(_number(path, query.format("cursor"), where) for path in paths),
+            _number(self._store, query.format("streams"), where),
+            max(_number(path, query.format("watermark"), where) for path in paths),
         )
 
     def unstored(self, dispenser: str, epoch: int) -> list[int]:
-        """Return the seqs that the spool holds and the store does not."""
+        """Return the seqs that a spool holds and the store does not."""
         query = "SELECT seq FROM records WHERE dispenser=? AND epoch=?"
-        held = _numbers(self._spool, query, (dispenser, epoch))
+        spooled = (_numbers(path, query, (dispenser, epoch)) for path in spools(self._folder))
+        held = set[int]().union(*spooled)
         return sorted(held - _numbers(self._store, query, (dispenser, epoch)))
 
     def spooled(self, dispenser: str, epoch: int, after: int) -> list[tuple[int, bytes, int]]:
-        """Return seq, bytes and Unix ns of arrival of the records that came after a seq."""
+        """Return seq, bytes, Unix ns of arrival of what the first gateway got after a seq."""
         query = """SELECT seq, raw, received_at FROM records
             WHERE dispenser=? AND epoch=? AND seq>? ORDER BY seq"""
-        found = _rows(self._spool, query, (dispenser, epoch, after))
+        found = _rows(self._folder / SPOOL, query, (dispenser, epoch, after))
         return [(seq, raw, at * 1000) for seq, raw, at in found]
 
     def stored_at(self, dispenser: str, epoch: int, first: int) -> dict[int, int]:

@@ -62,7 +62,8 @@ class Tech(Entry, frozen=True):
 class Fault(Entry, frozen=True):
     """A fault struck; `evidence` says what was in flight at that hop.
 
-    `dispenser`, `epoch` and `seq` name the record of a fault that hits a single one.
+    `dispenser`, `epoch` and `seq` name the record of a fault that hits a single one, `part` the
+    part that was hit.
     """
 
     fault: str
@@ -70,6 +71,15 @@ class Fault(Entry, frozen=True):
     dispenser: str = ""
     epoch: int = 0
     seq: int = -1
+    part: str = ""
+
+
+class Healed(Entry, frozen=True):
+    """A fault of this name is over; `observed` says what came of it while it lasted."""
+
+    healed: str
+    observed: str
+    part: str = ""
 
 
 class Phase(Entry, frozen=True):
@@ -98,6 +108,7 @@ _BY_KEY: dict[str, type[Entry]] = {
     "power": Power,
     "tech": Tech,
     "fault": Fault,
+    "healed": Healed,
     "phase": Phase,
     "measure": Measure,
     "seed": Meta,

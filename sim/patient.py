@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Sequence
 
-from sim.world import Dispenser
+from sim.dispenser import Dispenser
 
 _BOUNCE_S = (0.001, 0.003)
 _GLANCE_S = 0.006

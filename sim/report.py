@@ -20,6 +20,7 @@ STORE = "store.db"
 REGISTRY = "registry.json"
 SPOOL = "gateway/spool.db"
 REPORT = "report.json"
+MORE_SPOOLS = "gw-*/spool.db"
 _NUMBERED = ("lost", "duplicated", "misordered", "wrong", "mistimed", "unexplained")
 _LATER = ("state", "dose_end", "refill")
 """Records that wait by rule for what comes after their stimulus: no measure of the way."""
@@ -54,6 +55,11 @@ class Report(msgspec.Struct, kw_only=True):
     peak_heap_bytes: dict[str, int]
     differences: list[str]
     undecided_records: list[str]
+
+
+def spools(run: Path) -> list[Path]:
+    """Return the spools of all gateways of a run, the first one's first."""
+    return [run / SPOOL, *sorted(run.glob(MORE_SPOOLS))]
 
 
 def compute(run: Path) -> Report:
@@ -118,8 +124,8 @@ def _beyond_patient(
     records: Sequence[Stored],
     known: registry.Registry,
 ) -> list[Difference]:
-    found = audit.spool(run / SPOOL, records)
-    found += audit.backend(run / STORE, run / SPOOL, records)
+    found = audit.spool(spools(run), records, entries)
+    found += audit.backend(run / STORE, spools(run), records)
     found += _late(records, entries)
     ends = _measures(entries, "journal_next")
     for name, device_id in ids.items():
@@ -158,7 +164,9 @@ def _ends(
 
 def _faults(entries: Sequence[ledger.Entry]) -> dict[str, int]:
     # one that hit nothing proves nothing
-    return dict(Counter(f.fault for f in ledger.only(ledger.Fault, entries) if f.evidence))
+    struck = Counter(f.fault for f in ledger.only(ledger.Fault, entries) if f.evidence)
+    while_broken = Counter(h.healed for h in ledger.only(ledger.Healed, entries) if h.observed)
+    return dict(struck | while_broken)
 
 
 def _measures(entries: Sequence[ledger.Entry], measure: str) -> dict[str, int]:

@@ -19,11 +19,12 @@ from rich.text import Text
 
 from protocol import schema, topics
 from protocol.wire import parse
+from sim.dispenser import Dispenser
 from sim.inflight import InFlight
 from sim.patient import Patient
 from sim.report import SPOOL, STORE
 from sim.stored import describe
-from sim.world import GATEWAY, Dispenser, World
+from sim.world import GATEWAY, World
 
 _LINES = 24
 _EVENTS = 6

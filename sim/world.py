@@ -1,115 +1,47 @@
-"""A running simulation: dispensers, a gateway, a broker and a backend, all in one run folder.
+"""A running simulation: dispensers, gateways, a broker and a backend, all in one run folder.
 
-Boards are emulated; gateway and backend are the real processes; the broker is mosquitto. Whatever
-happens to a board's power is written to the ledger here, whoever caused it.
+Boards are emulated; gateways and backend are the real processes; the broker is mosquitto. Whatever
+happens to a board's power is written to the ledger here, whoever caused it. With a virtual clock
+the same programs run in its time (`sim.paced`).
 """
 
 import asyncio
 import errno
+import functools
 import json
 import logging
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from hardware import board as hardware
 from protocol.schema import Service
+from sim import configs, factory
 from sim.backend import registry
-from sim.board.emulated import EmulatedBoard, Exit
-from sim.board.launcher import SOFT_RESET
+from sim.board.emulated import EmulatedBoard
+from sim.board.events import OutputEvent
 from sim.broker import Broker
-from sim.certificates import Credentials, Pki, make_pki
+from sim.certificates import make_pki
 from sim.child import Child, dosewire, run
+from sim.clock import Clock, RealClock, VirtualClock
+from sim.dispenser import Dispenser, WorldError
 from sim.hello import NoAnswerError, ask
-from sim.ledger import Fault, Ledger, Measure, Meta, Power, PowerEvent, Stimulus, Tech
-from sim.report import LEDGER, REGISTRY, SPOOL, STORE
+from sim.ledger import Fault, Healed, Ledger, Measure, Meta, Tech
+from sim.paced.child import PacedChild
+from sim.paced.network import Network
+from sim.report import LEDGER, REGISTRY, SPOOL
+
+__all__ = ["GATEWAY", "Dispenser", "World", "WorldError"]
 
 GATEWAY = "gw-1"
 _TECH_WITHIN = 40.0
-
-
-class WorldError(RuntimeError):
-    """Something in the world broke that nobody broke."""
-
-
-class Dispenser:
-    """One emulated dispenser: every edge and every loss of power is in the ledger.
-
-    `active` are the inputs that are so now. `held` keeps others from touching it: a patient for
-    each edge, whoever switches its power for as long as that takes.
-    """
-
-    def __init__(self, name: str, board: EmulatedBoard, cable: Path, ledger: Ledger) -> None:
-        """`cable`: where the gateway finds the board's port."""
-        self.name = name
-        self.board = board
-        self.cable = cable
-        self.held = asyncio.Lock()
-        self.id = ""
-        self.epoch = 0
-        self.active: set[str] = set()
-        self._was_at_bench = False
-        self._ledger = ledger
-        self._logged = 0
-
-    def touch(self, name: str, active: bool) -> int:
-        """Make an input active or not; returns the true time in Unix ns."""
-        self.follow()
-        t = self.board.set_input(name, active)
-        (self.active.add if active else self.active.discard)(name)
-        self._ledger.append(Stimulus(t=t, dispenser=self.name, input=name, active=active))
-        return t
-
-    async def power_on(self) -> None:
-        """Switch it on."""
-        self.follow()
-        self._ledger.append(Power(t=time.time_ns(), dispenser=self.name, power="on"))
-        await self.board.power_on()
-
-    async def cut(self) -> None:
-        """Take its power now."""
-        await self.board.power_cut()
-        self.follow()
-
-    async def to_bench(self) -> None:
-        """Take its cable out of the gateway and into a tech's machine: the port is free then."""
-        self._was_at_bench = True
-        self._ledger.append(Tech(t=time.time_ns(), dispenser=self.name, tech="bench"))
-        self.cable.unlink(missing_ok=True)
-        await self.board.unplug()
-        await self.board.plug()
-
-    async def to_gateway(self) -> None:
-        """Put its cable into the gateway, where it is at first."""
-        await self.board.unplug()
-        self.cable.unlink(missing_ok=True)
-        self.cable.symlink_to(self.board.port)
-        await self.board.plug()
-
-    def follow(self) -> None:
-        """Write down what has happened to its power since the last look.
-
-        Raises WorldError if the interpreter died, or the watchdog bit though no tech was there.
-        """
-        for end in self.board.exits[self._logged :]:
-            self._logged += 1
-            if end.cause == "crash" or (end.cause == "watchdog" and not self._was_at_bench):
-                raise WorldError(f"{self.name}: {end.cause}: see {self.board.folder}/console.log")
-            # an armed cut has struck shortly before the process is seen to end
-            struck = [cut.time_ns for cut in self.board.cuts if end.time_ns - 10**9 < cut.time_ns]
-            t = min([end.time_ns, *struck])
-            self._ledger.append(Power(t, self.name, _power(end)))
-
-
-def _power(end: Exit) -> PowerEvent:
-    if end.cause == "power cut":
-        return "cut"
-    # a soft reset into the raw prompt does not run main.py
-    return "prompt" if end.code == SOFT_RESET + 1 else "reset"
+_ANSWERS_WITHIN = 20.0
 
 
 class World:
-    """All parts by name: `dispensers`, and `parts` (gateway, broker, backend)."""
+    """All parts by name: `dispensers`, `gateways`, `broker`, `backend`; `part` gives any.
+
+    `gateway` is the first of the gateways.
+    """
 
     def __init__(
         self,
@@ -117,53 +49,105 @@ class World:
         seed: int,
         dispensers: Iterable[str] = ("d1", "d2"),
         *,
+        gateways: Iterable[str] = (GATEWAY,),
+        clock: Clock | None = None,
+        image: bytes | None = None,
         log_publishes: bool = False,
+        on_output: Callable[[str, OutputEvent], None] | None = None,
     ) -> None:
-        """Lay out the run folder; nothing runs yet. Raises FileExistsError if it is in use."""
+        """Lay out the run folder; nothing runs yet. `on_output` hears what dispensers' outputs do.
+
+        With an `image` (`factory.flashed`) dispensers are made from it and the seed, otherwise
+        flashed and provisioned as a tech would. All cables are in the first gateway. Raises
+        FileExistsError if the folder is in use.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise FileExistsError(errno.EEXIST, "this run folder is in use", str(folder))
         self.folder = folder.resolve()
         self.seed = seed
+        self.clock = clock or RealClock()
+        self.virtual = isinstance(self.clock, VirtualClock)
         self.logs = self.folder / "logs"
         self.logs.mkdir()
-        (self.folder / SPOOL).parent.mkdir()
         self.ledger = Ledger(self.folder / LEDGER)
-        self._pki = make_pki(self.folder / "pki", [GATEWAY])
-        self.broker = Broker(self.folder, self._pki, log_publishes=log_publishes)
+        names = list(gateways)
+        self.pki = make_pki(self.folder / "pki", names)
+        self.broker = Broker(self.folder, self.pki, log_publishes=log_publishes)
         registry.save(self.folder / REGISTRY, registry.Registry())
-        self.dispensers = {name: self._dispenser(name) for name in dispensers}
-        self.gateway = self._child("gateway", self.folder / "gateway.toml")
+        self._image = image
+        self._on_output = on_output
+        self.dispensers = {name: self._dispenser(name, names[0]) for name in dispensers}
+        self.gateways = {name: self._gateway(name, name == names[0]) for name in names}
+        self.gateway = self.gateways[names[0]]
         self.backend = self._child("backend", self.folder / "backend.toml")
+        self._network: Network | None = None
+        if isinstance(self.clock, VirtualClock):
+            self._network = Network(self.clock, self._paced, lambda: self.broker.pid)
 
-    def _dispenser(self, name: str) -> Dispenser:
+    def _dispenser(self, name: str, gateway: str) -> Dispenser:
         log = logging.getLogger(f"board.{name}")
         log.setLevel(logging.INFO)
         log.propagate = False
         log.handlers = [logging.FileHandler(self.logs / f"{name}.log")]
         board = EmulatedBoard(
-            self.folder / name, hardware.load("pico"), name=f"{self.seed}-{name}", log=log
-        )
-        cable = self.folder / "cables" / name
-        cable.parent.mkdir(exist_ok=True)
-        cable.symlink_to(board.port)
-        return Dispenser(name, board, cable, self.ledger)
+            self.folder / name, hardware.load("pico"), name=f"{self.seed}-{name}", log=log,
+            on_output=functools.partial(self._on_output, name) if self._on_output else None,
+            clock=self.clock, seed=self.seed if self.virtual else None,
+        )  # fmt: skip
+        return Dispenser(name, board, self.folder / "cables", gateway, self.clock, self.ledger)
 
-    def _child(self, name: str, config: Path) -> Child:
-        command = dosewire(name, "run", "--config", str(config))
-        return Child(name, command, self.logs / f"{name}.log")
+    def data(self, gateway: str) -> Path:
+        """Return the folder of a gateway's spool."""
+        first = gateway == next(iter(self.gateways), gateway)
+        return (self.folder / SPOOL).parent if first else self.folder / gateway
+
+    def _gateway(self, name: str, first: bool) -> Child:
+        (self.folder / ("gateway" if first else name)).mkdir()
+        called = "gateway" if first else name
+        return self._child(called, self.folder / f"{called}.toml", "gateway")
+
+    def _child(self, name: str, config: Path, program: str = "") -> Child:
+        words = (program or name, "run", "--config", str(config))
+        log = self.logs / f"{name}.log"
+        if isinstance(self.clock, VirtualClock):
+            return PacedChild(name, words, log, self.clock, f"{self.seed} {name}")
+        return Child(name, dosewire(*words), log)
+
+    def _paced(self) -> list[PacedChild]:
+        return [one for one in self.children if isinstance(one, PacedChild)]
+
+    @property
+    def children(self) -> list[Child]:
+        """The processes: gateways and backend."""
+        return [*self.gateways.values(), self.backend]
+
+    def part(self, name: str) -> Dispenser | Child | Broker:
+        """Return a part by name; raises KeyError that names those there are."""
+        parts: Mapping[str, Dispenser | Child | Broker] = {
+            **self.dispensers, **self.gateways, "broker": self.broker, "backend": self.backend,
+        }  # fmt: skip
+        if name not in parts:
+            raise KeyError(f"no part {name!r} in this world, only {', '.join(parts)}")
+        return parts[name]
+
+    # --- begin
 
     async def begin(self) -> None:
-        """Flash and provision every dispenser as a tech would; start broker and backend.
+        """Make every dispenser ready; start broker and backend. The gateways are left to start.
 
-        The gateway is left to start. Raises ChildError or BrokerError.
+        Raises ChildError, BrokerError or FactoryError.
         """
-        async with asyncio.TaskGroup() as tasks:
-            for dispenser in self.dispensers.values():
-                tasks.create_task(self._prepare(dispenser))
-            tasks.create_task(self._serve())
+        if self._image is None:
+            async with asyncio.TaskGroup() as tasks:
+                for dispenser in self.dispensers.values():
+                    tasks.create_task(self._prepare(dispenser))
+                tasks.create_task(self._serve())
+        else:
+            await self._make(self._image)
+            await self._serve()
         ids = {name: dispenser.id for name, dispenser in self.dispensers.items()}
-        self.ledger.append(Meta(t=time.time_ns(), seed=self.seed, dispensers=ids))
+        self.ledger.append(Meta(t=self.clock.now_ns, seed=self.seed, dispensers=ids))
 
     async def _prepare(self, dispenser: Dispenser) -> None:
         await dispenser.power_on()
@@ -173,34 +157,62 @@ class World:
         dispenser.id, dispenser.epoch = told["dispenser"], told["epoch"]
         dispenser.follow()
 
+    async def _make(self, image: bytes) -> None:
+        made = []
+        for name, dispenser in self.dispensers.items():
+            given = factory.identity(self.seed, name)
+            dispenser.id, dispenser.epoch = given.id, given.epoch
+            await factory.provision(dispenser.board, image, given, self.clock)
+            dispenser.board.exits.clear()
+            made.append(given)
+        factory.register(self.folder / REGISTRY, made)
+        for dispenser in self.dispensers.values():
+            await dispenser.power_on()
+
     async def tech(self, dispenser: Dispenser, what: str, *words: str) -> str:
         """Let a tech run `dosewire what --port ... words` on a dispenser; returns what it prints.
 
         Raises ChildError.
         """
         name = f"{what} of {dispenser.name}"
-        self.ledger.append(Tech(t=time.time_ns(), dispenser=dispenser.name, tech=what))
+        self.ledger.append(Tech(t=self.clock.now_ns, dispenser=dispenser.name, tech=what))
         command = dosewire(what, "--port", str(dispenser.board.port), *words)
-        return await run(name, command, self.logs / "tech.log", _TECH_WITHIN)
+        log = self.logs / "tech.log"
+        return await self.clock.paced(run(name, command, log, _TECH_WITHIN))
 
     async def _serve(self) -> None:
         await self.broker.start()
-        port = self.broker.port
-        ports = [dispenser.cable for dispenser in self.dispensers.values()]
-        _write(self.folder / "gateway.toml", _gateway(self.folder, self._pki, port, ports))
-        _write(self.folder / "backend.toml", _backend(self.folder, self._pki, port))
+        for name in self.gateways:
+            self.configure(name)
+        configs.backend(self.folder, self.pki, self.broker.port, virtual=self.virtual)
         await self.backend.start()
 
+    def configure(self, gateway: str) -> None:
+        """Write a gateway's configuration."""
+        ports = [self.folder / "cables" / gateway / name for name in self.dispensers]
+        configs.gateway(
+            self.folder / f"{self.gateways[gateway].name}.toml", self.data(gateway), gateway,
+            self.pki.gateways[gateway], self.pki, self.broker.port, ports, virtual=self.virtual,
+        )  # fmt: skip
+
+    # --- what happens
+
     def fault(
-        self, name: str, evidence: str, dispenser: str = "", epoch: int = 0, seq: int = -1
-    ) -> None:
+        self, name: str, evidence: str, dispenser: str = "", epoch: int = 0, seq: int = -1,
+        part: str = "",
+    ) -> None:  # fmt: skip
         """Write a fault down, with what was in flight when it struck."""
-        self.ledger.append(Fault(time.time_ns(), name, evidence, dispenser, epoch, seq))
+        now = self.clock.now_ns
+        self.ledger.append(Fault(now, name, evidence, dispenser, epoch, seq, part))
+
+    def healed(self, name: str, observed: str, part: str = "") -> None:
+        """Write down that a fault is over, and what came of it."""
+        self.ledger.append(Healed(self.clock.now_ns, name, observed, part))
 
     def check(self) -> None:
         """Raise ChildError or WorldError if something broke that nobody broke."""
-        self.gateway.check()
-        self.backend.check()
+        for child in self.children:
+            child.check()
         for dispenser in self.dispensers.values():
             dispenser.follow()
 
@@ -210,67 +222,39 @@ class World:
             self.check()
             await asyncio.sleep(0.2)
 
+    # --- end
+
     async def finish(self) -> None:
         """Ask every dispenser where its journal ends: without that a run has come to no end.
 
         Raises WorldError if one does not answer or needs service.
         """
-        await self.gateway.stop()
+        for gateway in self.gateways.values():
+            await gateway.stop()
         for dispenser in self.dispensers.values():
-            try:
-                hello = await ask(dispenser.board.port, 10)
-            except NoAnswerError as error:
-                raise WorldError(str(error)) from error
-            if hello.service != Service.ok:
-                raise WorldError(f"{dispenser.name} needs service: {hello.service}")
-            heap = dispenser.board.peak_heap_bytes
-            for name, value in (("journal_next", hello.next), ("peak_heap_bytes", heap)):
-                self.ledger.append(Measure(time.time_ns(), dispenser.name, name, value))
+            await self._ask(dispenser)
         await self.backend.stop()
+
+    async def _ask(self, dispenser: Dispenser) -> None:
+        try:
+            hello = await self.clock.paced(ask(dispenser.board.port, _ANSWERS_WITHIN))
+        except NoAnswerError as error:
+            raise WorldError(str(error)) from error
+        if hello.service != Service.ok:
+            raise WorldError(f"{dispenser.name} needs service: {hello.service}")
+        heap = dispenser.board.peak_heap_bytes
+        for name, value in (("journal_next", hello.next), ("peak_heap_bytes", heap)):
+            self.ledger.append(Measure(self.clock.now_ns, dispenser.name, name, value))
 
     async def close(self) -> None:
         """End everything; nothing is left running."""
-        for end in (self.gateway.kill, self.backend.kill, self.broker.kill):
-            await end()
+        for child in self.children:
+            await child.kill()
+        await self.broker.kill()
+        if self._network:
+            self._network.close()
+        for child in self.children:
+            child.close()
         for dispenser in self.dispensers.values():
             await dispenser.board.close()
         self.ledger.close()
-
-
-Value = str | int | float | bool
-Table = Mapping[str, Value]
-
-
-def _gateway(folder: Path, pki: Pki, port: int, ports: Iterable[Path]) -> list[tuple[str, Table]]:
-    uplink = _mqtt(pki, pki.gateways[GATEWAY], port)
-    return [
-        ("[gateway]", {"id": GATEWAY, "data": str((folder / SPOOL).parent)}),
-        (
-            "[uplink]",
-            {**uplink, "confirm_timeout": 2, "retry_min": 0.2, "retry_max": 2, "probe_max": 2},
-        ),
-        ("[publishing]", {"coalesce": 0.2}),
-        ("[time]", {"trust_clock": True, "uncertainty_ms": 50}),
-        *(("[[dispenser]]", {"port": str(path)}) for path in ports),
-    ]
-
-
-def _backend(folder: Path, pki: Pki, port: int) -> list[tuple[str, Table]]:
-    files = {"store": str(folder / STORE), "registry": str(folder / REGISTRY)}
-    return [
-        ("[backend]", {**files, "watermark_interval": 1}),
-        ("[mqtt]", {**_mqtt(pki, pki.backend, port), "retry_min": 0.2, "retry_max": 2}),
-    ]
-
-
-def _mqtt(pki: Pki, own: Credentials, port: int) -> dict[str, Value]:
-    files = {"ca": str(pki.ca), "cert": str(own.cert), "key": str(own.key)}
-    return {"host": "127.0.0.1", "port": port, **files}
-
-
-def _write(path: Path, tables: Iterable[tuple[str, Table]]) -> None:
-    # JSON's strings, numbers and booleans are TOML's
-    lines = []
-    for head, values in tables:
-        lines += [head, *(f"{key} = {json.dumps(value)}" for key, value in values.items()), ""]
-    path.write_text("\n".join(lines))

@@ -157,7 +157,10 @@ class BoardProcess:
         self._exit = os.pidfd_open(self._child.pid)
         self._loop.add_reader(self._exit, self._exited)
         self._loop.add_reader(self._rx, self.receive)
-        self._loop.add_reader(self._terminal, self._read_console)
+        # in virtual time what it writes is read when it waits: so it is read at its own time
+        self._reads_at_once = virtual is None
+        if self._reads_at_once:
+            self._loop.add_reader(self._terminal, self._read_console)
 
     def _spawn(
         self, boot: Boot, slave: int, pipes: tuple[int, ...], virtual: Virtual | None
@@ -231,7 +234,8 @@ class BoardProcess:
         """Read the terminal again."""
         if self.paused:
             self.paused = False
-            self._loop.add_reader(self._terminal, self._read_console)
+            if self._reads_at_once:
+                self._loop.add_reader(self._terminal, self._read_console)
 
     def receive(self) -> None:
         """Dispatch every message that has arrived."""

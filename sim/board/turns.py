@@ -113,6 +113,8 @@ class Turns:
             return
         hung, self._hung = self._hung, False
         self._parked = True
+        # who reads it must not read it before it was written
+        self._clock.reach(message.stamp)
         self._process.read_console()
         (until,) = struct.unpack("<q", message.payload)
         self._participant.idle(self._ns(until), message.stamp)

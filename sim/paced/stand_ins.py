@@ -1,0 +1,273 @@
+"""What stands in for the standard library's clocks and waits in a paced process."""
+
+import asyncio
+import collections
+import contextlib
+import os
+import queue
+import select
+import selectors
+import ssl
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from sim.paced.inside import Inside, Waiter
+
+_select, _write = select.select, os.write
+_start = threading.Thread.start
+
+
+class Selector(selectors.EpollSelector):
+    """Waits of the event loop, in virtual time."""
+
+    inside: Inside
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register(self.inside.grants, selectors.EVENT_READ)
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        """As the real one."""
+        came = self._look(0)[1]
+        if came or (timeout is not None and timeout <= 0):
+            return came
+
+        def block() -> tuple[bool, bool]:
+            granted, came[:] = self._look(None)
+            return granted, bool(came)
+
+        self.inside.turn(self.inside.due_in(timeout), block)
+        return came
+
+    def _look(self, timeout: float | None) -> tuple[bool, list[Any]]:
+        found = super().select(timeout)
+        came = [pair for pair in found if pair[0].fd != self.inside.grants]
+        # a grant that comes unasked waits until this process waits
+        return len(came) < len(found), came
+
+
+class Queue:
+    """queue.SimpleQueue; also in the main thread of a process without an event loop."""
+
+    inside: Inside
+
+    def __init__(self) -> None:
+        self._items: collections.deque[Any] = collections.deque()
+        self._waiters: collections.deque[Waiter] = collections.deque()
+        self._main = -1
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """As the real one."""
+        with self.inside.lock:
+            self._items.append(item)
+            while self._waiters:
+                waiter = self._waiters.popleft()
+                if not waiter.woken:
+                    self.inside.wake(waiter)
+                    return
+            if self._main >= 0:
+                self.inside.poke()
+                _write(self._main, bytes((1, 0, 0, 0, 0, 0, 0, 0)))
+
+    put_nowait = put
+
+    def __class_getitem__(cls, _item: Any) -> type["Queue"]:
+        """As the real one's."""
+        return cls
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """As the real one."""
+        due = self.inside.due_in(timeout)
+        while True:
+            with self.inside.lock:
+                if self._items:
+                    return self._items.popleft()
+                if not block or self.inside.now_us >= due:
+                    raise queue.Empty
+                waiter = Waiter(due)
+                if not self.inside.is_main():
+                    self._waiters.append(waiter)
+            if self.inside.is_main():
+                self._wait_in_main(due)
+            else:
+                self.inside.park(waiter)
+
+    def get_nowait(self) -> Any:
+        """As the real one."""
+        return self.get(block=False)
+
+    def empty(self) -> bool:
+        """As the real one."""
+        return not self._items
+
+    def qsize(self) -> int:
+        """As the real one."""
+        return len(self._items)
+
+    def _wait_in_main(self, due: int) -> None:
+        if self._main < 0:
+            self._main = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        if self._items:  # a signal's handler has put it
+            return
+        self.inside.turn(due, lambda: _poll(self.inside.grants, self._main))
+
+
+def _poll(grants: int, other: int) -> tuple[bool, bool]:
+    poll = select.poll()
+    poll.register(grants, select.POLLIN)
+    if other >= 0:
+        poll.register(other, select.POLLIN)
+    ready = {fd for fd, _ in poll.poll()}
+    if other in ready:
+        with contextlib.suppress(BlockingIOError):
+            os.read(other, 8)
+    return grants in ready, other in ready
+
+
+class Event:
+    """threading.Event."""
+
+    inside: Inside
+
+    def __init__(self) -> None:
+        self._set = False
+        self._waiters: list[Waiter] = []
+
+    def is_set(self) -> bool:
+        """As the real one."""
+        return self._set
+
+    def set(self) -> None:
+        """As the real one."""
+        with self.inside.lock:
+            self._set = True
+            for waiter in self._waiters:
+                self.inside.wake(waiter)
+            self._waiters.clear()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """As the real one; not in the main thread."""
+        with self.inside.lock:
+            if self._set:
+                return True
+            waiter = Waiter(self.inside.due_in(timeout))
+            self._waiters.append(waiter)
+        self.inside.park(waiter)
+        return self._set
+
+
+def take_over(inside: Inside) -> None:
+    """Let this process live in virtual time; before anything else is imported."""
+    for stand_in in (Selector, Queue, Event):
+        stand_in.inside = inside
+    selectors.DefaultSelector = Selector  # type: ignore[misc,assignment]
+    queue.SimpleQueue = Queue  # type: ignore[misc,assignment]
+    _clocks(inside)
+    _threads(inside)
+    _loop(inside)
+
+    def write(descriptor: int, data: bytes) -> int:
+        inside.notice()
+        return _write(descriptor, data)
+
+    os.write = write  # type: ignore[assignment]
+
+
+def _clocks(inside: Inside) -> None:
+    def sleep(seconds: float) -> None:
+        due = inside.due_in(seconds)
+        if inside.is_main():
+            inside.turn(due, lambda: _poll(inside.grants, -1))
+        else:
+            inside.park(Waiter(due))
+
+    time.monotonic = lambda: inside.now_us / 1e6
+    time.monotonic_ns = lambda: inside.now_us * 1000
+    time.time = lambda: (inside.start_us + inside.now_us) / 1e6
+    time.time_ns = lambda: (inside.start_us + inside.now_us) * 1000
+    time.sleep = sleep  # type: ignore[assignment]
+
+
+def _threads(inside: Inside) -> None:
+    def start(self: threading.Thread) -> None:
+        run = self.run
+
+        def hold_a_token() -> None:
+            try:
+                run()
+            finally:
+                inside.rest()
+
+        self.run = hold_a_token  # type: ignore[method-assign]
+        inside.busy()
+        _start(self)
+
+    threading.Thread.start = start  # type: ignore[method-assign]
+
+
+def _loop(inside: Inside) -> None:
+    real = asyncio.BaseEventLoop.call_soon_threadsafe
+
+    def call_soon_threadsafe(self: Any, callback: Any, *args: Any, context: Any = None) -> Any:
+        if not inside.is_main():
+            inside.poke()
+        return real(self, callback, *args, context=context)
+
+    asyncio.BaseEventLoop.call_soon_threadsafe = (  # type: ignore[method-assign]
+        call_soon_threadsafe  # type: ignore[assignment]
+    )
+
+
+def _connections(inside: Inside) -> None:
+    def touched(real: Any) -> Any:
+        def use(*args: Any, **more: Any) -> Any:
+            inside.touch()
+            try:
+                return real(*args, **more)
+            finally:
+                inside.touch()
+
+        return use
+
+    for name in ("send", "recv", "do_handshake", "connect", "close", "shutdown"):
+        setattr(ssl.SSLSocket, name, touched(getattr(ssl.SSLSocket, name)))
+
+
+def take_over_paho(inside: Inside) -> None:
+    """Let paho's threads give their tokens back while they wait for the broker."""
+    from paho.mqtt import client
+
+    resting: dict[int, list[bool]] = {}
+
+    def wait(r: list[Any], w: list[Any], x: list[Any], timeout: float) -> Any:
+        ready = _select(r, w, x, 0)
+        if any(ready):
+            return ready
+        poked = [False]
+        with inside.lock:
+            resting.update({id(one): poked for one in r})
+            inside.rest()
+        try:
+            return _select(r, w, x, timeout)
+        finally:
+            with inside.lock:
+                for one in r:
+                    resting.pop(id(one), None)
+                if not poked[0]:
+                    inside.busy()
+
+    real = client.Client._packet_queue
+
+    def queue_packet(self: Any, *args: Any, **more: Any) -> Any:
+        with inside.lock:
+            poked = resting.get(id(self._sockpairR))
+            if poked and not poked[0]:
+                poked[0] = True
+                inside.busy()
+        return real(self, *args, **more)
+
+    _connections(inside)
+    client.select = SimpleNamespace(select=wait)  # type: ignore[attr-defined,assignment]
+    client.Client._packet_queue = queue_packet  # type: ignore[method-assign]
