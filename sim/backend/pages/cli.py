@@ -66,6 +66,9 @@ def _serve(arguments: argparse.Namespace) -> None:
     from sim.backend.pages.snapshot import Snapshot
 
     print(f"http://{HOST}:{port}/", flush=True)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # the server ends in good order, then raises the signal once more
+        signal.signal(number, lambda *_: None)
     snapshot = Snapshot(lambda: open_store(store, readonly=True), ledger, _now_ms)
     serve(snapshot, HOST, port)
 
