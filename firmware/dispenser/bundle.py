@@ -1,4 +1,4 @@
-# What a release holds and what it runs on, as its manifest says: JSON (protocol/manifest.py), whose
+# What a release holds and what it runs on, as its manifest says: JSON (protocol/manifest.py). Its
 # signature is checked by the host.
 import json
 import os
