@@ -13,15 +13,22 @@ from pathlib import Path
 
 from sqlalchemy.exc import DatabaseError
 
+from sim.backend import database, send
+from sim.backend.commands import TooManyError
 from sim.backend.config import Config, ConfigError, load
 from sim.backend.connection import Connection
+from sim.backend.dispatch import Dispatcher
+from sim.backend.duties import Announcer, MissingWatch
 from sim.backend.ingest import Ingest
 from sim.backend.pacer import Pacer
 from sim.backend.registry import RegistryError, RegistryFile
-from sim.backend.store import StoreError, StoreGoneError, now_us, open_store, renew
+from sim.backend.settings_file import SettingsError
+from sim.backend.store import Store, StoreError, StoreGoneError, now_us, open_store, renew
 from sim.backend.subscriber import Stop, StopError, Subscriber, persist
 
 _PER_MINUTE = 30
+_LOOK_EVERY = 60.0
+_SENDING = (send.SendError, SettingsError, TooManyError)
 _COMMANDS = {
     "run": "take records off MQTT, verify, store and confirm them",
     "renew": "give the store a new id: needed after it was restored from a copy, before it runs,"
@@ -39,33 +46,50 @@ def main(argv: Sequence[str]) -> int:
         arguments = _parser().parse_args(argv)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 2
-    command = {"run": _run, "renew": _renew}[arguments.command]
     try:
         config = load(arguments.config)
-        with _alone(config.backend.store):
+        if arguments.command in ("send", "commands"):
+            return _for_a_person(config, arguments)
+        command = {"run": _run, "renew": _renew}[arguments.command]
+        with _alone(config.backend.where):
             return command(config)
-    except (ConfigError, RegistryError, StoreError) as error:
+    except (ConfigError, RegistryError, StoreError, *_SENDING) as error:
         print(f"dosewire backend: {error}", file=sys.stderr)
         return 1 if isinstance(error, StoreGoneError) else 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _for_a_person(config: Config, arguments: argparse.Namespace) -> int:
+    try:
+        command = {"send": send.send, "commands": send.listing}[arguments.command]
+        return command(config, arguments)
+    except DatabaseError as error:
+        raise StoreError(f"store: {_first_line(error)}; try again") from error
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("dosewire backend", description="the reference RTM backend")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, told in _COMMANDS.items():
-        command = commands.add_parser(name, help=told, description=told)
-        command.add_argument(
-            "--config", type=Path, required=True, metavar="FILE", help="TOML file"
-        )
+        _add_config(commands.add_parser(name, help=told, description=told))
+    send.add_parsers(commands, _add_config)
     return parser
 
 
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
+
+
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep the store for one process: two under one certificate drive each other off the broker.
+def _alone(path: Path | str) -> Iterator[None]:
+    """Keep a store in a file for one process; a server's store is for many.
 
     Raises StoreError if another one has it.
     """
+    if isinstance(path, str):
+        yield
+        return
     try:
         lock = path.with_name(path.name + ".lock").open("a")
     except OSError as error:
@@ -80,9 +104,11 @@ def _alone(path: Path) -> Iterator[None]:
 
 def _renew(config: Config) -> int:
     try:
-        old, new = renew(config.backend.store)
+        old, new = renew(config.backend.where)
     except DatabaseError as error:
-        raise StoreError(f"store {config.backend.store}: {error.orig}") from error
+        raise StoreError(
+            f"store {database.name(config.backend.where)}: {_first_line(error)}"
+        ) from error
     print(f"store {old:08x} is now {new:08x}: gateways send again what it lacks")
     return 0
 
@@ -94,19 +120,39 @@ def _run(config: Config) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.request)
     try:
-        store = persist(stop, lambda: open_store(config.backend.store), _tell)
+        store = persist(stop, lambda: open_store(config.backend.where), _tell)
     except StopError:
         return 0
-    _LOG.info("store %08x in %s", store.id, config.backend.store)
-    ingest = Ingest(store, registry, now_us, config.backend.refusal_grace)
-    pacer = Pacer(config.backend.watermark_interval, config.backend.watermark_every)
-    connection = Connection(config.mqtt, stop.inbox.put, stop.inbox.put)
-    Subscriber(stop, store, ingest, pacer, connection).run()
+    _LOG.info("store %08x in %s", store.id, store.name)
+    _loop(config, stop, store, registry).run()
     return 0
 
 
+def _loop(config: Config, stop: Stop, store: Store, registry: RegistryFile) -> Subscriber:
+    own = config.backend
+    ingest = Ingest(store, registry, now_us, own.refusal_grace)
+    pacer = Pacer(own.watermark_interval, own.watermark_every)
+    announcer = Announcer(store, pacer)
+    subscribed = announcer.begin if own.announce else _nothing
+    connection = Connection(config.mqtt, stop.inbox.put, stop.inbox.put, subscribed)
+    duties = (
+        announcer,
+        Dispatcher(store, registry, connection, now_us),
+        MissingWatch(store, now_us, own.missing_after, min(_LOOK_EVERY, own.missing_after / 4)),
+    )
+    return Subscriber(stop, store, ingest, pacer, connection, duties)
+
+
+def _nothing() -> None:
+    pass
+
+
 def _tell(error: Exception) -> None:
-    _LOG.warning("store: %s, trying again", getattr(error, "orig", error))
+    _LOG.warning("store: %s, trying again", _first_line(error))
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).splitlines()[0]
 
 
 def _log_to_stderr() -> None:

@@ -17,12 +17,22 @@ class ConfigError(ValueError):
 class Backend(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What is stored where, and when it is confirmed; times in seconds."""
 
-    store: Path
+    # a file, or postgresql://... with which several workers may run side by side
+    store: Annotated[str, msgspec.Meta(min_length=1)]
     registry: Path
     watermark_interval: Annotated[float, msgspec.Meta(ge=0)] = 21600.0
     watermark_every: Annotated[int, msgspec.Meta(ge=1)] = 1000
     # the longest that a record read again may need to get here
     refusal_grace: Annotated[float, msgspec.Meta(ge=0)] = 2.0
+    # what is known of and has not come for so long is alarmed as MISSING
+    missing_after: Positive = 3600.0
+    # tell every gateway where its streams stand after each connect; one worker of many is enough
+    announce: bool = True
+
+    @property
+    def where(self) -> Path | str:
+        """The store as `open_store` wants it."""
+        return self.store if "://" in self.store else Path(self.store)
 
 
 class Mqtt(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -89,11 +99,15 @@ def _with_key(message: str) -> str:
     return f"{key}: {what}" if key else what
 
 
+def _store(folder: Path, store: str) -> str:
+    return store if "://" in store else str(folder / store)
+
+
 def _checked(path: Path, config: Config) -> Config:
     folder = path.resolve().parent
     backend = msgspec.structs.replace(
         config.backend,
-        store=folder / config.backend.store,
+        store=_store(folder, config.backend.store),
         registry=folder / config.backend.registry,
     )
     mqtt = msgspec.structs.replace(
@@ -107,8 +121,11 @@ def _checked(path: Path, config: Config) -> Config:
             raise ConfigError(f"{path}: mqtt.{name}: no such file: {getattr(mqtt, name)}")
     if not backend.registry.is_file():
         raise ConfigError(f"{path}: backend.registry: no such file: {backend.registry}")
-    if not backend.store.parent.is_dir():
-        raise ConfigError(f"{path}: backend.store: no such folder: {backend.store.parent}")
+    where = backend.where
+    if isinstance(where, Path) and not where.parent.is_dir():
+        raise ConfigError(f"{path}: backend.store: no such folder: {where.parent}")
+    if isinstance(where, str) and not where.startswith("postgresql://"):
+        raise ConfigError(f"{path}: backend.store: neither a file nor postgresql://...")
     if mqtt.retry_max < mqtt.retry_min:
         raise ConfigError(f"{path}: mqtt.retry_max: must be at least retry_min")
     pages = config.pages

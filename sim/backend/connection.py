@@ -21,9 +21,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from protocol.topics import ALL_UP
+from protocol.topics import ALL_UP, state
 from sim.backend.config import Mqtt
 
+STATES = state("+")
+"""The filter for what gateways say of themselves."""
 _CLIENT_ID = "backend"
 _CONNECT_WITHIN = 5.0
 _STOP_WITHIN = 1.0
@@ -47,23 +49,28 @@ class Delivery:
 class Connection:
     """Keeps subscribed; after each loss waits with full jitter, longer while nothing comes of it.
 
-    `deliver` is called in the connection's thread with every publish, `count` with the name of
-    what happened: `connects`, `connect_failures`.
+    `deliver` is called in the connection's thread with every publish, and with what is to be done
+    in the loop's thread: `subscribed`, and what `command` was given. `count` is called with the
+    name of what happened: `connects`, `connect_failures`.
     """
 
     def __init__(
         self,
         config: Mqtt,
-        deliver: Callable[[Delivery], None],
+        deliver: Callable[[Delivery | Callable[[], None]], None],
         count: Callable[[str], None],
+        subscribed: Callable[[], None],
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._config = config
         self._subscription = f"$share/{config.group}/{ALL_UP}"
         self._deliver = deliver
         self._count = count
+        self._subscribed = subscribed
         self._jitter = jitter
         self._client: Client | None = None
+        self._publishing = threading.Lock()
+        self._taken: dict[int, Callable[[], None]] = {}
         self._worked = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._stay_connected, name="mqtt", daemon=True)
@@ -86,6 +93,30 @@ class Connection:
         if client is None or not client.is_connected():
             return False
         return client.publish(topic, payload, qos=0).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    @property
+    def connected(self) -> bool:
+        """Whether publishing is possible."""
+        client = self._client
+        return client is not None and client.is_connected()
+
+    def command(
+        self, topic: str, payload: bytes, expires_in: int, taken: Callable[[], None]
+    ) -> bool:
+        """Publish once (QoS 1, not retained), to be forgotten after so many seconds.
+
+        `taken` is handed to `deliver` when the broker took it for somebody who is there; it may
+        never be. False if there is no connection.
+        """
+        client = self._client
+        if client is None or not client.is_connected():
+            return False
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.MessageExpiryInterval = expires_in
+        with self._publishing:
+            info = client.publish(topic, payload, qos=1, properties=properties)
+            self._taken[info.mid] = taken
+        return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _stay_connected(self) -> None:
         failures = 0
@@ -115,6 +146,7 @@ class Connection:
             clean_start=True,
             properties=properties,
         )
+        self._taken.clear()
         self._client = client
         try:
             while client.loop(timeout=1.0) == MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -139,6 +171,7 @@ class Connection:
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
+        client.on_publish = self._on_publish
         client.on_socket_open = _no_delay
         # without this, an acknowledgement from another thread would write to the socket there
         client.on_socket_register_write = _leave_writing_to_the_loop
@@ -153,7 +186,9 @@ class Connection:
             client.disconnect()
             return
         self._count("connects")
-        client.subscribe(self._subscription, options=SubscribeOptions(qos=1))
+        wanted = SubscribeOptions(qos=1)
+        # a shared subscription is not given what is retained: states come with one of its own
+        client.subscribe([(self._subscription, wanted), (STATES, wanted)])
 
     def _on_subscribe(self, client: Client, _: Any, _mid: int, codes: Any, *_more: Any) -> None:
         if any(code.is_failure for code in codes):
@@ -162,9 +197,16 @@ class Connection:
             client.disconnect()
         else:
             _LOG.info("subscribed to %s", ALL_UP)
+            self._deliver(self._subscribed)
 
     def _on_disconnect(self, _client: Client, _: Any, _flags: Any, code: Any, *_more: Any) -> None:
         _LOG.info("disconnected from the broker: %s", code)
+
+    def _on_publish(self, _c: Any, _user: Any, mid: int, code: ReasonCode, _more: Any) -> None:
+        with self._publishing:
+            taken = self._taken.pop(mid, None)
+        if taken is not None and code.value == 0:
+            self._deliver(taken)
 
     def _on_message(self, client: Client, _: Any, message: MQTTMessage) -> None:
         self._worked = True

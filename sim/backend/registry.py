@@ -19,11 +19,24 @@ class RegistryError(ValueError):
     """The registry cannot be read or is not one; one line, says file and place."""
 
 
-class Entry(msgspec.Struct, forbid_unknown_fields=True):
-    """One dispenser: its secret K (32 bytes in hex) and every epoch it was given."""
+class Retired(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """An epoch taken out of use at `at` (unix s), when the next record would have been `next`.
+
+    `lost` says why records below `next` were given up; empty: all that matter were stored.
+    """
+
+    epoch: EpochNumber
+    at: int
+    next: int
+    lost: str = ""
+
+
+class Entry(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """One dispenser: its secret K (32 bytes in hex), every epoch it was given, and ended ones."""
 
     secret: Secret
     epochs: list[EpochNumber]
+    retired: list[Retired] = []
 
 
 class Registry(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,11 +75,16 @@ def save(path: Path, registry: Registry) -> None:
         msgspec.json.decode(text, type=Registry)
     except msgspec.MsgspecError as error:
         raise RegistryError(f"registry {path} not written: {error}") from error
+    replace(path, text + b"\n")
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write a file of mode 0600 so that after a crash the old or the new one is there, whole."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
         # mkstemp() makes the file 0600
         with os.fdopen(handle, "wb") as file:
-            file.write(text + b"\n")
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
@@ -103,6 +121,16 @@ class RegistryFile:
         if not self._registry.has_epoch(dispenser, epoch):
             return None
         return self._registry.secret(dispenser)
+
+    def secret_of(self, dispenser: str) -> bytes | None:
+        """Return K of a dispenser, None if it is not registered."""
+        return self._registry.secret(dispenser) if self.knows(dispenser) else None
+
+    def epochs_of(self, dispenser: str) -> list[int]:
+        """Return every epoch that a dispenser was given, oldest first; empty if it is unknown."""
+        self.knows(dispenser)
+        entry = self._registry.dispensers.get(dispenser)
+        return [] if entry is None else list(entry.epochs)
 
     def knows(self, dispenser: str) -> bool:
         """Tell whether a dispenser is registered, whatever its epoch."""

@@ -140,7 +140,7 @@ class Subscriber:
             if isinstance(item, Delivery):
                 deliveries.append(item)
             elif callable(item):
-                item()
+                self._persisted(item)
             elif item is not None:
                 self._store.count(item)
         if deliveries:

@@ -33,7 +33,7 @@ def written(tmp_path):
 
 def test_defaults_and_paths_beside_the_file(written, tmp_path):
     config = load(written(GOOD))
-    assert config.backend.store == tmp_path / "store.db"
+    assert config.backend.where == tmp_path / "store.db"
     assert config.mqtt.key == tmp_path / "backend.key"
     assert config.backend.watermark_interval == 21600
     assert (config.backend.watermark_every, config.backend.refusal_grace) == (1000, 2)
@@ -56,6 +56,8 @@ def test_no_two_processes_share_a_group_by_default(written):
         ('store = "store.db"', "store = 7", "backend.store"),
         ('store = "store.db"', 'store = ""', "backend.store"),
         ('store = "store.db"', 'store = "no/such/folder.db"', "backend.store"),
+        ('store = "store.db"', 'store = "mysql://x/y"', "neither a file nor postgresql://"),
+        ('store = "store.db"', 'store = "store.db"\nmissing_after = 0', "backend.missing_after"),
         ('registry = "registry.json"', 'registry = "none.json"', "backend.registry"),
         ("port = 8883", 'port = "x"', "mqtt.port"),
         ("port = 8883", "port = 0", "mqtt.port: Expected `int` >= 1"),
@@ -75,6 +77,11 @@ def test_each_mistake_is_one_line_with_file_and_key(written, old, new, said):
     assert line.startswith(f"{path}: ")
     assert said in line
     assert "\n" not in line
+
+
+def test_a_servers_store_is_no_file(written):
+    url = "postgresql://backend@db.example/rtm"
+    assert load(written(GOOD.replace("store.db", url))).backend.where == url
 
 
 def test_a_missing_file_is_named(tmp_path):

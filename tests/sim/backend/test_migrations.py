@@ -92,7 +92,7 @@ def test_an_older_store_keeps_its_all_and_goes_on(old, dispenser):
 
 
 def test_a_reader_does_not_bring_it_up_to_date(old):
-    with pytest.raises(StoreError, match="schema 1, .* backend run"):
+    with pytest.raises(StoreError, match=r"schema 1, .* backend run"):
         open_store(old, readonly=True)
 
 
