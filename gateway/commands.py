@@ -140,8 +140,8 @@ class Commands:
         kept = await self._mailbox.put(dispenser, order, expires_in)
         message.confirm()
         if not kept:
-            self._counters.add("downlink_unknown")
-            _log.warning("dispenser=%s unknown, or has too many commands waiting", dispenser)
+            self._counters.add("commands_refused")
+            _log.warning("dispenser=%s has too many commands waiting", dispenser)
             return
         self._counters.add("commands")
         self._hand_on(dispenser, [order])

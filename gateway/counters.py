@@ -55,6 +55,7 @@ NAMES = {
     # downlink
     "commands": "commands from the backend, kept for a dispenser",
     "commands_answered": "commands that a dispenser answered",
+    "commands_refused": "commands not kept because too many waited",
     "commands_expired": "commands that no dispenser took in time",
     "watermarks": "watermarks accepted",
     "downlink_malformed": "messages from the broker that are not what they should be",

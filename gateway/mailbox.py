@@ -15,6 +15,11 @@ CREATE TABLE IF NOT EXISTS commands(
 """
 _MOST = 8
 """Commands kept for one dispenser."""
+_MOST_OF_STRANGERS = 32
+_OF_STRANGERS = """
+SELECT CASE WHEN ? IN (SELECT dispenser FROM hello) THEN 0 ELSE
+    (SELECT count(*) FROM commands WHERE dispenser NOT IN (SELECT dispenser FROM hello)) END
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +41,15 @@ class Mailbox:
         self._unix = unix
 
     async def put(self, dispenser: str, order: Order, expires_in: float) -> bool:
-        """Keep a command; False if this dispenser is unknown or has too many waiting already."""
+        """Keep a command, also for a dispenser that was never here; False if too many wait."""
         expires = int(self._unix() + expires_in)
 
         def job(db: Connection) -> bool:
-            known = db.execute("SELECT 1 FROM hello WHERE dispenser = ?", (dispenser,)).fetchone()
             (waiting,) = db.execute(
                 "SELECT count(*) FROM commands WHERE dispenser = ?", (dispenser,)
             ).fetchone()
-            if known is None or waiting >= _MOST:
+            (strange,) = db.execute(_OF_STRANGERS, (dispenser,)).fetchone()
+            if waiting >= _MOST or strange >= _MOST_OF_STRANGERS:
                 return False
             db.execute(
                 "INSERT OR IGNORE INTO commands VALUES(?, ?, ?, ?, ?, NULL, NULL)",

@@ -109,20 +109,42 @@ def _message(topic: str, payload: bytes, confirmed: list[int], expiry: int | Non
     return Message(topic, payload, expiry, lambda: confirmed.append(1))
 
 
+def test_a_command_for_a_dispenser_that_is_not_here_yet_waits_for_it(
+    tmp_path: Path, pki: Pki
+) -> None:
+    async def scenario() -> None:
+        async with rig(tmp_path, pki) as r:
+            one = r.dispenser(1, EPOCH, CHAIN)
+            one.on_command = _accept
+            one.unplug()
+            await r.run_gateway()
+            await until(lambda: r.logged("connected"))
+            r.backend.command(GATEWAY, one.id, "config", _config(7), 3600)
+            await until(lambda: r.query("SELECT counter FROM commands") == [(7,)])
+            one.plug()
+            answers = r.backend.answers_to_commands
+            await until(lambda: answers == [(one.id, "config", 7, b"\0\0\0\7settings 7")])
+            assert one.commands == [(CONFIG_PUT, _config(7))]
+
+    asyncio.run(scenario())
+
+
 def test_expired_unknown_and_too_many(tmp_path: Path) -> None:
     async def scenario() -> None:
         counters, now = Counters(), [2e9]
         database = Database(tmp_path / "s.db", TABLES, counters)
         box = Mailbox(database, lambda: now[0])
         order = Order("config", 1, _config(1))
-        assert not await box.put(D, order, 60), "never seen here"
+        for number in range(32):
+            assert await box.put(f"{number:016x}", order, 1), "never seen here"
+        assert not await box.put("f" * 16, order, 60), "too many for strangers"
         await Spool(database).greet(D, 1, b"hello")
         for counter in range(1, 9):
             assert await box.put(D, Order("config", counter, _config(counter)), counter)
         assert not await box.put(D, Order("config", 9, _config(9)), 60)
         assert [o.counter for o in await box.waiting(D)] == list(range(1, 9))
         now[0] += 4.5
-        assert await box.expire() == 4
+        assert await box.expire() == 32 + 4
         await box.answered(mailbox.Answer(D, 5, "config", "config", b"x"))
         now[0] += 100
         assert await box.expire() == 3
