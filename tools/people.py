@@ -61,6 +61,8 @@ def enter(
             zone = _zone(opened, kind, episode, value)
             first = _moment("--from", start, kind, zone)
             last = None if end is None else _moment("--to", end, kind, zone, last=True)
+            if last is not None and last <= first:
+                raise RuleError(f"--to {end}: ends before --from {start}")
             made = opened.enter(by, episode, kind, first, last, value, replaces)
         finally:
             opened.close()

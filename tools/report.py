@@ -23,7 +23,7 @@ from sim.backend.evidence.plain import Change, changes, plain, text
 from sim.backend.evidence.programme import Programme
 from sim.backend.evidence.report import SAYS, Basis, Compartment, Evidence, PeriodError, Report
 from sim.backend.evidence.sheets import SheetError, days_sheet
-from sim.backend.evidence.sources import links, rows
+from sim.backend.evidence.sources import links, place, rows
 from sim.backend.store import StoreError, open_store
 from tools.people import LedgerPath, fail, now_ms
 
@@ -44,7 +44,9 @@ _SIGNS = {
     Mark.AWAY: "–",
     Mark.NOT_DUE: "·",
 }
-StorePath = Annotated[Path, typer.Option("--store", metavar="FILE", help="Verified records.")]
+StorePlace = Annotated[
+    str, typer.Option("--store", metavar="STORE", help="Verified records: file, or postgresql://…")
+]
 Episode = Annotated[str, typer.Option(metavar="EPISODE")]
 Period = Annotated[
     str, typer.Option(metavar="PERIOD", help="A month like 2026-03, or a supply period's number.")
@@ -52,7 +54,7 @@ Period = Annotated[
 
 
 def report(
-    store: StorePath,
+    store: StorePlace,
     ledger: LedgerPath,
     episode: Episode,
     period: Period,
@@ -65,7 +67,7 @@ def report(
     try:
         made, frozen = _make(store, ledger, episode, period)
         if csv is not None:
-            _write(csv, made, (store, ledger))
+            _write(csv, made, (Path(store), ledger))
     except _WRONG as error:
         fail("report", _one_line(error))
     if as_json:
@@ -79,7 +81,7 @@ def report(
 
 
 def freeze(
-    store: StorePath,
+    store: StorePlace,
     ledger: LedgerPath,
     episode: Episode,
     period: Period,
@@ -113,16 +115,15 @@ def _one_line(error: Exception) -> Exception:
     return StoreError(str(error).splitlines()[0]) if isinstance(error, DatabaseError) else error
 
 
-def _make(store: Path, ledger: Path, episode: str, period: str) -> tuple[Report, list[Frozen]]:
-    if not store.is_file():
-        raise StoreError(f"store {store}: no such file")
+def _make(store: str, ledger: Path, episode: str, period: str) -> tuple[Report, list[Frozen]]:
+    where = place(store)
     people = Ledger(ledger, now_ms, create=False)
     try:
         programme = Programme(people.entries())
         frozen = people.frozen(episode, period)
     finally:
         people.close()
-    opened = open_store(store, readonly=True)
+    opened = open_store(where, readonly=True)
     try:
         held = rows(opened, programme.dispensers(episode))
         told = links(opened, held)
@@ -135,7 +136,7 @@ def _make(store: Path, ledger: Path, episode: str, period: str) -> tuple[Report,
 def _write(path: Path, made: Report, inputs: tuple[Path, ...]) -> None:
     sheet = {str(number): part.days for number, part in made.compartments.items()}
     try:
-        if path.exists() and any(path.samefile(other) for other in inputs):
+        if path.exists() and any(other.exists() and path.samefile(other) for other in inputs):
             raise SheetError(f"--csv {path}: is one of the inputs")
         path.write_text(days_sheet(sheet), encoding="utf-8", newline="")
     except OSError as error:

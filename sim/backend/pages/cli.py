@@ -15,9 +15,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from sqlalchemy.exc import DatabaseError
+
 from sim.backend.config import ConfigError, load
 from sim.backend.evidence.entries import RuleError
-from sim.backend.evidence.ledger import LedgerError
+from sim.backend.evidence.ledger import Ledger, LedgerError
+from sim.backend.evidence.sources import place
 from sim.backend.store import StoreError, open_store
 
 HOST = "127.0.0.1"
@@ -36,8 +39,8 @@ def main(argv: Sequence[str]) -> int:
         return ended.code if isinstance(ended.code, int) else 2
     try:
         _serve(arguments)
-    except (ConfigError, StoreError, LedgerError, RuleError) as error:
-        print(f"dosewire backend pages: {error}", file=sys.stderr)
+    except (ConfigError, StoreError, LedgerError, RuleError, DatabaseError) as error:
+        print(f"dosewire backend pages: {str(error).splitlines()[0]}", file=sys.stderr)
         return 2
     return 0
 
@@ -45,7 +48,9 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("dosewire backend pages", description=_TOLD)
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file with [pages]")
-    parser.add_argument("--store", type=Path, metavar="FILE", help="verified records")
+    parser.add_argument(
+        "--store", metavar="STORE", help="verified records: file, or postgresql://…"
+    )
     parser.add_argument("--ledger", type=Path, metavar="FILE", help="what people entered")
     parser.add_argument("--port", type=int, help=f"of {HOST}; {PORT} if not given")
     parser.add_argument("--while-stdin", action="store_true", help=argparse.SUPPRESS)
@@ -54,9 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(arguments: argparse.Namespace) -> None:
     store, ledger, port = _places(arguments)
-    for name, path in (("store", store), ("ledger", ledger)):
-        if not path.is_file():
-            raise ConfigError(f"{name} {path}: no such file")
+    Ledger(ledger, _now_ms, create=False).close()
     open_store(store, readonly=True).close()
     _check_free(port)
     if arguments.while_stdin:
@@ -73,16 +76,17 @@ def _serve(arguments: argparse.Namespace) -> None:
     serve(snapshot, HOST, port)
 
 
-def _places(arguments: argparse.Namespace) -> tuple[Path, Path, int]:
+def _places(arguments: argparse.Namespace) -> tuple[Path | str, Path, int]:
     if arguments.config is not None:
         config = load(arguments.config)
         if config.pages is None:
             raise ConfigError(f"{arguments.config}: pages: not there; it needs port and ledger")
         port = config.pages.port if arguments.port is None else arguments.port
-        return Path(config.backend.store), config.pages.ledger, port
+        return place(config.backend.store), config.pages.ledger, port
     if arguments.store is None or arguments.ledger is None:
         raise ConfigError("give --config, or --store and --ledger")
-    return arguments.store, arguments.ledger, PORT if arguments.port is None else arguments.port
+    port = PORT if arguments.port is None else arguments.port
+    return place(arguments.store), arguments.ledger, port
 
 
 def _check_free(port: int) -> None:
