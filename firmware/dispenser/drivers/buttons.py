@@ -4,11 +4,8 @@ from time import ticks_ms
 from machine import Pin
 
 from dispenser import pins
-from dispenser.drivers.latch import Latch
+from dispenser.drivers.latch import latch
 
 
 def latches(flag):
-    return [
-        Latch(Pin(number, Pin.IN, Pin.PULL_UP if pull_up else None), active, flag, ticks_ms)
-        for number, active, pull_up, _ in pins.BUTTONS + (pins.SERVICE,)
-    ]
+    return [latch(Pin, wiring, flag, ticks_ms) for wiring in pins.BUTTONS + (pins.SERVICE,)]

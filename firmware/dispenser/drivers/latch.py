@@ -6,6 +6,13 @@ from micropython import const
 _ROOM = const(16)  # edges, a power of two
 
 
+def latch(pin, wiring, flag, ticks_ms):
+    # of an input as pins.py has it; `pin` is machine.Pin
+    number, active, pull_up, _ = wiring
+    line = pin(number, pin.IN, pin.PULL_UP) if pull_up else pin(number, pin.IN)
+    return Latch(line, active, flag, ticks_ms)
+
+
 class Latch:
     def __init__(self, pin, active, flag, ticks_ms):
         self._pin = pin

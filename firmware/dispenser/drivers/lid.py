@@ -4,9 +4,8 @@ from time import ticks_ms
 from machine import Pin
 
 from dispenser import pins
-from dispenser.drivers.latch import Latch
+from dispenser.drivers.latch import latch as latched
 
 
 def latch(flag):
-    number, active, pull_up, _ = pins.LID
-    return Latch(Pin(number, Pin.IN, Pin.PULL_UP if pull_up else None), active, flag, ticks_ms)
+    return latched(Pin, pins.LID, flag, ticks_ms)

@@ -7,6 +7,7 @@ import control
 _pins = {}
 _wires = {}  # pin -> [level when active, pin of its light source or -1, driven active]
 _analog = {}
+_pulsed = set()  # pins on which a PWM gives pulses: a light source that blinks fast is a light
 _FALLING = 4
 _RISING = 8
 
@@ -64,7 +65,8 @@ class Pin:
         wire = _wires.get(self.id)
         if wire is None:
             return 1 if self._pull == Pin.PULL_UP else 0
-        dark = wire[1] >= 0 and not (wire[1] in _pins and _pins[wire[1]]._out)
+        lit = wire[1] in _pulsed or (wire[1] in _pins and _pins[wire[1]]._out)
+        dark = wire[1] >= 0 and not lit
         return wire[0] if wire[2] or dark else 1 - wire[0]
 
     def value(self, *level):
@@ -80,10 +82,7 @@ class Pin:
         if level != self._out:
             self._out = level
             bus.send(control.LEVEL, self.id, level)
-            for number, wire in _wires.items():
-                if wire[1] == self.id and number in _pins:
-                    _pins[number].look()
-            bus.run_latched()
+            _look_at_lit(self.id)
 
     def on(self):
         self._drive(1)
@@ -125,6 +124,13 @@ class Pin:
 
     def __repr__(self):
         return "Pin(GPIO%d, mode=%s)" % (self.id, ("IN", "OUT", "OPEN_DRAIN", "ALT")[self._mode])
+
+
+def _look_at_lit(source):
+    for number, wire in _wires.items():
+        if wire[1] == source and number in _pins:
+            _pins[number].look()
+    bus.run_latched()
 
 
 class _Irq:
@@ -202,6 +208,9 @@ class PWM:
 
     def _report(self):
         bus.send_long(control.PWM, self._pin, self._duty, struct.pack("<I", self._freq))
+        if (self._pin in _pulsed) != bool(self._duty):
+            _pulsed.symmetric_difference_update({self._pin})
+            _look_at_lit(self._pin)
 
     def freq(self, *value):
         if not value:
