@@ -16,7 +16,7 @@ class Maintenance:
     def start(self, minutes=15):
         if mem32[WATCHDOG] & 1 << 30 and not self.timer:  # ENABLE
             self.extend(minutes)
-            self.timer = Timer(period=500, mode=Timer.PERIODIC, callback=self.feed)
+            self.timer = Timer(-1, period=500, mode=Timer.PERIODIC, callback=self.feed)
 
     def feed(self, timer):
         self.left -= 1

@@ -35,8 +35,8 @@ def parse(file, version, files, board, micropython):
         if tuple(manifest["version"]) != version or len(manifest["files"]) != files:
             raise Unfit(codes.REFUSED_MALFORMED)
         _check(manifest, board, micropython)
-        wanted = [entry for entry in enumerate(manifest["files"], 1) if _belongs(entry[1])]
-        wanted = [_entry(number, told) for number, told in wanted]
+        told = [entry for entry in enumerate(manifest["files"], 1) if _belongs(entry[1])]
+        wanted = [_entry(number, entry) for number, entry in told]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Unfit(codes.REFUSED_MALFORMED)
     if _APP not in [path for _, path, _, _ in wanted]:
