@@ -55,12 +55,23 @@ class Access:
             self._beam(tick, index, active)
 
     def step(self):
+        # ms until the next step is due, None if only an input can bring one
+        if not self.open:
+            return None
         now = self._uptime()
+        waits = []
         for index in BEAMS:
             reach = self._reaches.get(index)
-            if reach and reach.ended and elapsed_ms(reach.ended, now) >= _COLLAPSE_MS + _SLACK_MS:
-                self._end(index)
+            if reach and reach.ended:
+                left = _COLLAPSE_MS + _SLACK_MS - elapsed_ms(reach.ended, now)
+                if left <= 0:
+                    self._end(index)
+                else:
+                    waits.append(left)
         self._suspect(None)
+        if self.watching and not self._suspected:
+            waits.append(_REFILL_S * 1000 - elapsed_ms(self._seen, now))
+        return max(min(waits), 1) if waits else None
 
     def _lid(self, tick, active):
         if active:

@@ -17,48 +17,49 @@ from dispenser.drivers.lights import Lights
 from dispenser.drivers.rtc import Ds3231
 from dispenser.drivers.usb import Port
 from dispenser.drivers.watchdog import Watchdog
-from dispenser.health import Progress
 from dispenser.inputs import Inputs
 from dispenser.journal import Journal
 from dispenser.keystore import KeyStore
 from dispenser.link import Link
 from dispenser.log import Log
 from dispenser.panel import Panel
-from dispenser.patient import Patient
+from dispenser.patient import Patient, least
 from dispenser.plain import Plain
+from dispenser.pulse import Progress, Pulse
 from dispenser.recall import recent
 from dispenser.recorder import Recorder
 from dispenser.release import Release
+from dispenser.rounds import Rounds
 from dispenser.service import Service
 from dispenser.settingsfile import SettingsFile
 from dispenser.slots import Slots
 from dispenser.timekeeper import Timekeeper
-from dispenser.upkeep import STEP_MS, Upkeep
+from dispenser.upkeep import Upkeep
 from dispenser.world import World
 
 JOURNAL = "/journal"
 SETTINGS = "/settings"
 ROOT = ""  # of the slots and of what points to one
-_BEAT_MS = const(2000)  # between looks at the tasks; two of them may be missed
 _KEY_TRIES = const(10)
 _KEY_PAUSE_MS = const(30)
 _KEY_AGAIN_MS = const(3000)
 _ANNOUNCE_S = const(60)
 _SAFE_S = const(3600)
-_TEST_STEPS = const(30)  # of upkeep, between looks at the beams
-_SHOW_MS = const(10000)
+_TEST_S = const(60)  # between looks at the beams
 _TECH_MINUTES = const(15)  # who sets the time by hand is at work on it
 _HEARD_S = const(180)  # a gateway that says nothing for longer is gone
+_SEARCH_S = const(300)  # without one: from here on the panel shows it more slowly
+_NO_HOST_MS = const(2000)
 _HUNG = const(0xFFFF0000)  # what is left of a start that hung; the low bits are its tasks
 _MINUTES = const(15)
-_GARBAGE = const(32768)  # bytes that may come together before they are collected
+_SHARE = const(8)  # of the heap that may be allocated before garbage is collected
 
 
 class Dispenser:
     # `safe` leaves out what a patient can do without: starts came to nothing again and again
     def __init__(self, safe=False):
         gc.collect()
-        gc.threshold(_GARBAGE)
+        gc.threshold((gc.mem_free() + gc.mem_alloc()) // _SHARE)
         self._safe = safe
         self._fault = chip.fault()
         chip.keep_fault(_HUNG)
@@ -71,12 +72,15 @@ class Dispenser:
         self._keeper.start()
         self._guard = console.Guard()
         self._sending = asyncio.Event()
-        self._edges = asyncio.ThreadSafeFlag()
+        self._woken = asyncio.ThreadSafeFlag()  # something has happened
         self._supply = beams.supply()
-        self._changed = asyncio.Event()
         self._chunked = asyncio.Event()
-        self._panel = None if safe else Panel(time, Lights(), Buzzer(), self._changed.set)
+        self._panel = None if safe else Panel(time, Lights(), Buzzer(), self._woken.set)
         self._progress = Progress()
+        self._rounds = Rounds(time)
+        self._pulse = Pulse(self._clock, self._progress, self._feed, self._hung)
+        self._writing = False
+        self._set_rounds = 0
         self._heard = None  # uptime at which a host last spoke
         self._doubted = False  # a time was refused
         self._store = KeyStore(At24c32(i2c, pins.AT24C32))
@@ -196,7 +200,7 @@ class Dispenser:
 
     def _make_upkeep(self):
         parts = (self._clock, self._keeper, self._recorder, self._journal, self._slots)
-        self._upkeep = Upkeep(*parts, World(self._rtc), self._patient.power)
+        self._upkeep = Upkeep(*parts, World(self._rtc), self._patient.power, self._pulse.stall)
 
     def _vitals(self):
         # fields of STATUS
@@ -205,7 +209,7 @@ class Dispenser:
         if not self._upkeep:
             return vitals + (0, 0, 0)
         upkeep = self._upkeep
-        return vitals + (self._inputs.mask(), upkeep.supply.battery, upkeep.stall.worst)
+        return vitals + (self._inputs.mask(), upkeep.supply.battery, self._pulse.stall.worst)
 
     def _enter(self, mode, minutes):
         # mode of the records from now on, None without a journal
@@ -229,42 +233,58 @@ class Dispenser:
 
     async def _run(self):
         self._state("starting", False)
-        watchdog = Watchdog()
-        watchdog.feed()
+        self._watchdog = Watchdog()
+        self._watchdog.feed()
         join = self._progress.join
-        tasks = [self._receive(join()), self._send(join()), self._keeper.run()]
-        tasks.append(self._beat(watchdog, join()))
-        if self._panel:
-            tasks.append(self._show(join()))
+        self._sender = join(lambda: self._sending.is_set() or self._writing)
+        self._receiver = join(self._port.waiting)
+        self._setter = join(self._keeper.waits)
+        tasks = [self._receive(), self._send(), self._keeper.run(), self._live()]
         if self._recorder:
-            tasks.append(self._watch(join()))
             tasks.append(self._release.run(self._chunked, asyncio.sleep_ms))
-            tasks.append(self._last(join()) if self._safe else self._look_after(join()))
         elif self._silent:
             tasks.append(self._await_key())
         await asyncio.gather(*tasks)
 
-    async def _watch(self, bit):
-        inputs = self._inputs
-        inputs.start()
+    async def _live(self):
+        # all that has its time, or is woken by an edge
+        self._join_rounds()
+        happened = True
         while True:
-            wait = inputs.step()
-            self._patient.step()
-            self._progress.mark(bit)
-            if wait is None:
-                await self._edges.wait()
-            else:
-                await self._edge_or(wait)
+            wait = self._rounds.run(happened)
+            happened = await self._woken_within(max(wait, 1))
 
-    async def _edge_or(self, wait):
+    async def _woken_within(self, ms):
         try:
-            await asyncio.wait_for_ms(self._edges.wait(), wait)
+            await asyncio.wait_for_ms(self._woken.wait(), ms)
         except asyncio.TimeoutError:
-            pass
+            return False
+        return True
+
+    def _join_rounds(self):
+        rounds = self._rounds
+        if self._recorder:
+            self._inputs.start()
+            rounds.join(self._feel, True)
+            self._tell_fault()
+            if self._upkeep:
+                self._upkeep.start()
+                rounds.join(self._test_beams, False)
+        rounds.join(self._beat, False)
+        if self._panel:
+            rounds.join(self._panel.step, True)
+
+    def _feel(self):
+        return least(self._inputs.step(), self._patient.step())
+
+    def _test_beams(self):
+        if self._clock.uptime()[0] >= _TEST_S:
+            self._beams.step()
+        return _TEST_S * 1000
 
     def _make_patient(self):
         self._patient = self._make_plain() if self._safe else self._make_whole()
-        flag, gates = self._edges, beams.latches(self._edges)
+        flag, gates = self._woken, beams.latches(self._woken)
         latches = [lid.latch(flag)] + gates + buttons.latches(flag)
         parts = (pins.LID,) + pins.BEAMS + pins.BUTTONS + (pins.SERVICE,)
         holds = [part[3] for part in parts]
@@ -287,29 +307,6 @@ class Dispenser:
         # first seq that is not stored at the clinic's side
         return self._link.watermark[0] if self._link.watermark else 0
 
-    async def _look_after(self, bit):
-        self._upkeep.start()
-        self._tell_fault()
-        steps = 0
-        while True:
-            await asyncio.sleep_ms(STEP_MS)
-            self._upkeep.step()
-            steps += 1
-            if steps % _TEST_STEPS == 0:
-                self._beams.step()
-            self._announce()
-            self._progress.mark(bit)
-
-    async def _last(self, bit):
-        # safe mode, until it has lasted so long that a whole start may be tried again
-        self._tell_fault()
-        while True:
-            await asyncio.sleep_ms(STEP_MS)
-            self._announce()
-            if self._clock.uptime()[0] >= _SAFE_S:
-                chip.went_well()
-            self._progress.mark(bit)
-
     def _tell_fault(self):
         if self._fault:
             self._recorder.housekeeping(wire.FAULT, (codes.FAULT_CRASH, 255, self._fault))
@@ -331,68 +328,57 @@ class Dispenser:
         chip.keep_fault(0)
         chip.reset()
 
-    async def _show(self, bit):
-        # the panel: woken by what happens, and by its own rhythms
-        while True:
-            wait = self._panel.step()
-            self._progress.mark(bit)
-            try:
-                await asyncio.wait_for_ms(self._changed.wait(), _SHOW_MS if wait is None else wait)
-            except asyncio.TimeoutError:
-                pass
-            self._changed.clear()
-
     def _show_link(self):
         # whether there is a gateway that talks
-        heard = self._heard is not None
-        if heard:
-            heard = elapsed_s(self._heard, self._clock.uptime()) < _HEARD_S
+        since = elapsed_s(self._heard or (0, 0), self._clock.uptime())
+        heard = self._heard is not None and since < _HEARD_S
         self._state("connected", heard)
-        self._state("searching", not heard)
+        self._state("searching", not heard and since < _SEARCH_S)
+        self._state("waiting", not heard and since >= _SEARCH_S)
 
-    async def _receive(self, bit):
-        self._receiving = bit
+    async def _receive(self):
         while True:
             data = await self._port.read()
             if not data:
-                await asyncio.sleep_ms(_BEAT_MS)  # no host will ever write here
+                await asyncio.sleep_ms(_NO_HOST_MS)  # no host will ever write here
             self._link.feed(data)
             self._heard = self._clock.uptime() if data else self._heard
-            self._progress.mark(bit)
+            self._progress.mark(self._receiver)
+            self._show_link()
             self._sending.set()
+            self._woken.set()
 
-    async def _send(self, bit):
+    async def _send(self):
         while True:
             await self._sending.wait()
             self._sending.clear()
+            self._writing = True
             frame = self._link.pending()
             while frame:
                 await self._port.write(frame)
-                self._progress.mark(bit)
+                self._progress.mark(self._sender)
                 frame = self._link.pending()
-            self._progress.mark(bit)
+            self._writing = False
 
-    async def _beat(self, watchdog, bit):
-        # every other task is woken; the watchdog is fed if each of them got round
-        while True:
-            rounds, began = self._keeper.rounds, self._clock.pump()
-            for event in (self._edges, self._sending, self._changed, self._keeper.due):
-                event.set()
-            await asyncio.sleep_ms(_BEAT_MS)
-            self._note_stall(time.ticks_diff(self._clock.pump(), began) - _BEAT_MS)
-            self._show_link()
-            if self._recorder:
-                self._recorder.report_suppressed()
-            if not self._port.waiting():
-                self._progress.mark(self._receiving)
-            if self._keeper.rounds != rounds:
-                self._progress.mark(bit)
-            missing = self._progress.missing()
-            if missing:
-                chip.keep_fault(_HUNG | missing)
-            else:
-                watchdog.feed()
-
-    def _note_stall(self, late):
+    def _beat(self):
+        # ms until the next one. All that is looked at now and then is looked at here
+        if self._keeper.rounds != self._set_rounds:
+            self._set_rounds = self._keeper.rounds
+            self._progress.mark(self._setter)
+        wait = self._pulse.step()
+        self._show_link()
+        if self._recorder:
+            self._recorder.report_suppressed()
+            self._announce()
+            self._pulse.stall.note(self._recorder.longest)
         if self._upkeep:
-            self._upkeep.stall.note(max(late, self._recorder.longest))
+            return least(wait, self._upkeep.step())
+        if self._safe and self._clock.uptime()[0] >= _SAFE_S:
+            chip.went_well()  # it has lasted so long that a whole start may be tried again
+        return wait
+
+    def _feed(self):
+        self._watchdog.feed()
+
+    def _hung(self, missing):
+        chip.keep_fault(_HUNG | missing)

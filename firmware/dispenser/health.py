@@ -1,6 +1,4 @@
-# How the dispenser is: whether every task gets round, what feeds it, how long its loop was held
-# up.
-# Pure: readings and times come as arguments.
+# What feeds the dispenser. Pure: readings come as arguments.
 from micropython import const
 
 from dispenser import codes
@@ -9,31 +7,10 @@ _LOW_MV = const(3300)  # three primary cells: 1.1 V each
 _EMPTY_MV = const(3000)
 _BACK_MV = const(150)  # so much above a limit before it counts as passed again
 _MISSING_MV = const(500)
-_MOST = const(65535)
 
 OK = const(0)
 LOW = const(1)
 EMPTY = const(2)
-
-
-class Progress:
-    # a task joins, and marks each of its rounds
-    def __init__(self):
-        self._all = self._seen = 0
-
-    def join(self):
-        bit = self._all + 1
-        self._all |= bit
-        return bit
-
-    def mark(self, bit):
-        self._seen |= bit
-
-    def missing(self):
-        # mask of the tasks that did not get round since the last call
-        missing = self._all & ~self._seen
-        self._seen = 0
-        return missing
 
 
 class Supply:
@@ -43,6 +20,10 @@ class Supply:
         self.battery = 0  # mV, 0 without cells
         self.level = OK
         self._before = None
+
+    def settled(self):
+        # what was seen last is what counts
+        return self._before == (self.source, self.level)
 
     def look(self, usb, battery):
         # (source, mV) of a POWER record if there is something to tell, else None
@@ -64,12 +45,3 @@ class Supply:
         while level > OK and self.battery >= (_LOW_MV, _EMPTY_MV)[level - 1] + _BACK_MV:
             level -= 1
         return level
-
-
-class Stall:
-    # longest time in ms that the loop was held up, hence a feed of the watchdog late
-    def __init__(self):
-        self.worst = 0
-
-    def note(self, ms):
-        self.worst = min(max(self.worst, ms), _MOST)

@@ -59,11 +59,14 @@ class Inputs:
             self._note(index, bounce.settle(now))
             self._doubt(index, bounce, now)
         self._tell(now)
-        self._trust.look()
+        nearest = self._trust.look()
         if self._lit and not self._lid_open():
             self._darken()
-        waits = [w for w in [bounce.wait(now) for bounce in self._bounce] if w is not None]
-        return min(waits) if waits else None
+        for bounce in self._bounce:
+            wait = bounce.wait(now)
+            if wait is not None and (nearest is None or wait < nearest):
+                nearest = wait
+        return nearest
 
     def dark(self):
         # whether the beams may be tested: the lid is closed and nothing is going on

@@ -3,7 +3,7 @@
 from micropython import const
 
 from dispenser import codes, wire
-from dispenser.clock import elapsed_s
+from dispenser.clock import elapsed_ms
 
 _REFILL_S = const(600)
 _CLOSED_S = const(60)  # after the lid was closed
@@ -40,17 +40,28 @@ class Modes:
         self._lasts = minutes * 60
 
     def step(self):
+        # ms until the next step is due, None if only an event can bring one
         if self.mode == wire.MODE_PATIENT:
-            return
+            return None
         now = self._uptime()
-        lasted = elapsed_s(self._began, now)
-        if self.mode != wire.MODE_REFILL:
-            if lasted >= self._lasts:
-                self._set(wire.MODE_PATIENT)
-        elif lasted >= _REFILL_S:
-            self._end(codes.REFILL_BY_TIMEOUT, None)
-        elif self._closed and elapsed_s(self._closed, now) >= _CLOSED_S:
-            self._end(codes.REFILL_BY_LID_CLOSED, None)
+        limit = _REFILL_S if self.mode == wire.MODE_REFILL else self._lasts
+        left = limit * 1000 - elapsed_ms(self._began, now)
+        closed = left
+        if self.mode == wire.MODE_REFILL and self._closed:
+            closed = _CLOSED_S * 1000 - elapsed_ms(self._closed, now)
+        if left <= 0:
+            self._over(codes.REFILL_BY_TIMEOUT)
+        elif closed <= 0:
+            self._over(codes.REFILL_BY_LID_CLOSED)
+        else:
+            return min(left, closed)
+        return None
+
+    def _over(self, cause):
+        if self.mode == wire.MODE_REFILL:
+            self._end(cause, None)
+        else:
+            self._set(wire.MODE_PATIENT)
 
     def _set(self, mode):
         self.mode = mode

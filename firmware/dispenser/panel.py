@@ -20,7 +20,9 @@ class Panel:
         self._lights = lights
         self._buzzer = buzzer
         self._states = {"starting"}
-        self._since = [None] * LIGHTS  # (pattern, tick at which it began) of each light
+        self._shown = []  # (light, pattern, rhythm, its length, tick it began at, colour)
+        self._stale = True  # what is to be shown has changed since
+        self._lit = -1  # mask of the lights that are on, -1 if something else has changed
         self._answer = None  # as above, of an answer to a press
         self._later = None  # name of an answer that waits
         self._compartments = 0  # masks of what is asked for
@@ -41,7 +43,7 @@ class Panel:
             self._states.add(name)
         else:
             self._states.discard(name)
-        self._wake()
+        self._renew()
 
     def ask(self, compartments, question, dim):
         # a mask of compartments that are due, the question that is lit or 0; dim in quiet hours:
@@ -49,7 +51,7 @@ class Panel:
         asked = (compartments, question, dim)
         if asked != (self._compartments, self._question, self._dim):
             self._compartments, self._question, self._dim = asked
-            self._wake()
+            self._renew()
 
     def volume(self, step):
         self._volume = step
@@ -78,8 +80,13 @@ class Panel:
     def chime(self):
         self._sound("chime")
 
+    def _renew(self):
+        self._stale = True
+        self._wake()
+
     def _begin(self, name):
         self._answer = (name, self._ticks.ticks_ms())
+        self._stale = True
 
     def _wait(self, name):
         if self._later is None or ANSWERS.index(name) > ANSWERS.index(self._later):
@@ -96,16 +103,22 @@ class Panel:
     def step(self):
         # ms until something changes by itself, None if nothing does
         now = self._ticks.ticks_ms()
-        waits = [self._step_sound(now)]
+        nearest = self._step_sound(now) if self._notes else None
         self._end_answer(now)
-        pixels = bytearray(3 * LIGHTS)
-        for light in range(LIGHTS):
-            waits.append(self._step_light(light, now, pixels))
-        if pixels != self._pixels:
-            self._pixels = pixels
-            self._lights.show(pixels)
-        waits = [wait for wait in waits if wait is not None]
-        return min(waits) if waits else None
+        if self._stale:
+            self._compose(now)
+        lit = 0
+        for light, _, rhythm, length, began, _ in self._shown:
+            on, left = True, None
+            if length:
+                on, left = _phase(rhythm, self._ticks.ticks_diff(now, began) % length)
+            lit |= on << light
+            if left is not None and (nearest is None or left < nearest):
+                nearest = left
+        if lit != self._lit:
+            self._lit = lit
+            self._paint()
+        return nearest
 
     def pattern(self, light):
         # name of what that light shows, None if it is dark
@@ -128,26 +141,39 @@ class Panel:
             _, rhythm, times, _, _ = PATTERNS[name]
             if self._ticks.ticks_diff(now, since) >= sum(rhythm) * times:
                 self._answer = None
+                self._stale = True
         if self._later and not self._answer:
             self._begin(self._later)
             self._later = None
 
-    def _step_light(self, light, now, pixels):
-        name = self.pattern(light)
-        if name is None:
-            self._since[light] = None
-            return None
-        _, rhythm, times, colour, _ = PATTERNS[name]
-        since = self._since[light]
-        if since is None or since[0] != name or times:
-            began = self._answer[1] if times else now
-            since = self._since[light] = (name, began)
-        on, left = _phase(rhythm, self._ticks.ticks_diff(now, since[1]) % sum(rhythm))
-        if on:
-            for channel in range(3):
-                level = colour[channel]
-                pixels[3 * light + channel] = (level + DIM - 1) // DIM if self._dim else level
-        return left
+    def _compose(self, now):
+        # which pattern each light shows, and since when; a steady one has no length
+        before = {entry[0]: entry for entry in self._shown}
+        self._shown = []
+        for light in range(LIGHTS):
+            name = self.pattern(light)
+            if name is None:
+                continue
+            _, rhythm, times, colour, _ = PATTERNS[name]
+            old = before.get(light)
+            began = old[4] if old and old[1] == name else now
+            if times:
+                began = self._answer[1]
+            length = sum(rhythm) if rhythm[-1] else 0
+            self._shown.append((light, name, rhythm, length, began, colour))
+        self._stale = False
+        self._lit = -1
+
+    def _paint(self):
+        pixels = bytearray(3 * LIGHTS)
+        for light, _, _, _, _, colour in self._shown:
+            if self._lit >> light & 1:
+                for channel in range(3):
+                    level = colour[channel]
+                    pixels[3 * light + channel] = (level + DIM - 1) // DIM if self._dim else level
+        if pixels != self._pixels:
+            self._pixels = pixels
+            self._lights.show(pixels)
 
     def _step_sound(self, now):
         at = self._ticks.ticks_diff(now, self._note)

@@ -4,6 +4,7 @@ from micropython import const
 
 from dispenser import wire
 from dispenser.access import Access
+from dispenser.clock import elapsed_ms
 from dispenser.delivery import Delivery
 from dispenser.inputs import BEAMS, BUTTONS, LID, NONE, SERVICE
 from dispenser.modes import Modes
@@ -31,12 +32,15 @@ class Patient:
         self._delivery = Delivery(uptime)
         self._watermark = watermark
         self._seen = seen
-        self._looked = None
+        self._stored = None
+        self._happened = True
+        self._look = (0, 0)  # uptime of the next look around, unless something happens
         panel.volume(settings.volume)
         self._chimes = 0
 
     def use(self, settings):
         # new settings, already recorded
+        self._happened = True
         self._settings = settings
         self.regimen.use(settings)
         self.prompts.use(settings)
@@ -49,6 +53,7 @@ class Patient:
 
     def clock_set(self, values):
         # `values` of TIME_SET up to the new time
+        self._happened = True
         if values[4] != wire.QUALITY_UPTIME and abs(values[5] - values[2]) > _STEP_S:
             self.regimen.disturbed()
 
@@ -59,6 +64,7 @@ class Patient:
 
     def enter(self, mode, minutes):
         # technician or bench, set by a host
+        self._happened = True
         self.modes.enter(mode, minutes)
         self._set_mode()
 
@@ -73,6 +79,7 @@ class Patient:
         self._access.state(mask)
 
     def change(self, tick, index, active):
+        self._happened = True
         if index == LID or index in BEAMS:
             self._access.change(tick, index, active)
             if index == LID:
@@ -92,14 +99,23 @@ class Patient:
     # ---- time --------------------------------------------------------------------------------
 
     def step(self):
-        # at least every few seconds, and after the inputs have told what they have to tell
-        self._access.step()
-        self.modes.step()
+        # after the inputs have told what they have to tell; ms until the next step is due
+        mode = self.modes.mode
+        wait = least(self.modes.step(), self._access.step())
         self._set_mode()
+        stored = (self._watermark(), self._seen())
+        left = elapsed_ms(self._clock.uptime(), self._look)
+        if not self._happened and left > 0 and (mode, stored) == (self.modes.mode, self._stored):
+            return least(wait, left)
+        self._happened = False
+        self._stored = stored
+        left = least(self._look_around(), self._next_look())
         up = self._clock.uptime()
-        if up[0] == self._looked:
-            return
-        self._looked = up[0]
+        self._look = (up[0], up[1] + left)
+        return least(wait, left)
+
+    def _look_around(self):
+        # windows, questions, delivery and what is shown of them; ms until a question wants more
         now = self._now(None)
         asking = self.modes.mode == wire.MODE_PATIENT
         self.regimen.step(now, asking)
@@ -111,6 +127,15 @@ class Patient:
         if self._delivery.seen(self._seen()):
             self._panel.seen()
         self._show()
+        return self.prompts.wait()
+
+    def _next_look(self):
+        # windows, quiet hours and set times begin and end with a minute
+        s, ms = self._clock.time()
+        left = 60 - s % 60
+        if self.regimen.due is not None:
+            left = min(left, max(self.regimen.due - s, 1))
+        return left * 1000 - ms
 
     def _show(self):
         panel, regimen = self._panel, self.regimen
@@ -131,7 +156,6 @@ class Patient:
         self._emit(kind, values, tick)
         if kind == wire.DOSE and self.modes.mode == wire.MODE_PATIENT:
             self.prompts.dose()
-            self._looked = None  # what is lit may change at once
 
     def _relation(self, compartment, tick):
         if self.modes.mode != wire.MODE_PATIENT:
@@ -152,3 +176,10 @@ class Patient:
 
     def _set_mode(self):
         self._records.mode = self.modes.mode
+
+
+def least(a, b):
+    # of two waits, None for none
+    if a is None or b is None:
+        return b if a is None else a
+    return min(a, b)

@@ -26,10 +26,11 @@ PATTERNS = {
     "service": (STATUS, (1500, 500, 200, 500), 0, _RED, ()),
     "low_battery": (STATUS, (1500, 1000), 0, _RED, ()),
     "unreached": (STATUS, (200, 300, 200, 300, 200, 2800), 0, _AMBER, ()),
-    "battery": (STATUS, (200, 300, 200, 7300), 0, _AMBER, ()),
+    "battery": (STATUS, (200, 300, 200, 14300), 0, _AMBER, ()),
     "technician": (STATUS, (700, 700, 200, 700), 0, _BLUE, ()),
     "starting": (STATUS, (1000, 0), 0, _WHITE, ()),
     "searching": (STATUS, (500, 500), 0, _BLUE, ()),
+    "waiting": (STATUS, (2000, 8000), 0, _BLUE, ()),
     "connected": (STATUS, (200, 9800), 0, _GREEN, ()),
     # what it asks for
     "remind": (COMPARTMENTS, (1000, 1000), 0, _BLUE, ()),
@@ -47,6 +48,7 @@ STATES = (
     "battery",
     "starting",
     "searching",
+    "waiting",
     "connected",
 )
 ANSWERS = ("pressed", "noted", "delivered", "seen")

@@ -42,7 +42,7 @@ class Plain:
         pass
 
     def step(self):
-        self._access.step()
+        return self._access.step()
 
     def _told(self, kind, values, tick):
         if kind == wire.DOSE:

@@ -65,6 +65,19 @@ class Prompts:
         if entry:
             self._show(entry, local[0])
 
+    def wait(self):
+        # ms until the next step is due by what is lit or was promised, None without. Set times
+        # begin with a minute
+        if self._lit:
+            entry, _, since = self._lit
+            return max(entry[4] * 60000 - elapsed_ms(since, self._uptime()), 1)
+        up = self._uptime()
+        if self._answering():
+            first, latest = elapsed_ms(self._last[4], up), elapsed_ms(self._last[3], up)
+            return max(_CORRECT_MS + 1 - first, _REPEAT_MS - latest)
+        coming = [due[0] for due in self._due if due[0] > up[0]]
+        return elapsed_ms(up, (min(coming), 0)) if coming else None
+
     def use(self, settings):
         # a question of old settings goes dark
         self._settings = settings

@@ -33,6 +33,7 @@ class Regimen:
         self.chimes = 0  # reminders to sound, counted up
         self.lit = 0
         self.quiet = False
+        self.due = None  # when a reminder goes on
 
     def use(self, settings):
         # new settings: what is known stays with windows that begin at the same moment
@@ -68,6 +69,7 @@ class Regimen:
     def step(self, now, asking):
         # `asking` is False while somebody refills or tests it
         self.lit = 0
+        self.due = None
         local = None if now is None else zone.local(self._settings.transitions, now)
         self.quiet = local is not None and self._is_quiet(local[1])
         if local is None:
@@ -133,7 +135,11 @@ class Regimen:
             return
         if turn.asked is None:
             turn.asked = now
-        step = self._step(window, turn, now - turn.asked, level)
+        chime, stop = _ages(window)
+        for age in (chime, stop):
+            if turn.asked + age > now and (self.due is None or turn.asked + age < self.due):
+                self.due = turn.asked + age
+        step = self._step(now - turn.asked, chime, stop, level)
         if step > turn.step:
             turn.step = step
             self._emit(wire.REMINDER, (window[0], step), None)
@@ -141,11 +147,10 @@ class Regimen:
         if turn.step != codes.REMINDER_STOPPED:
             self.lit |= 1 << window[1] - 1
 
-    def _step(self, window, turn, age, level):
-        length = window[4] * 60
-        if age >= min(_STOP_S, length * 2 // 3):
+    def _step(self, age, chime, stop, level):
+        if age >= stop:
             return codes.REMINDER_STOPPED
-        if level == _CHIMES and age >= min(_CHIME_S, length // 3) and not self.quiet:
+        if level == _CHIMES and age >= chime and not self.quiet:
             return codes.REMINDER_CHIME
         return codes.REMINDER_LIGHT
 
@@ -159,3 +164,9 @@ class Regimen:
     def _is_quiet(self, minute):
         start, end = self._settings.quiet_start, self._settings.quiet_end
         return start <= minute < end if start <= end else minute >= start or minute < end
+
+
+def _ages(window):
+    # s from the light to the chime, and to its end
+    length = window[4] * 60
+    return min(_CHIME_S, length // 3), min(_STOP_S, length * 2 // 3)

@@ -19,6 +19,7 @@ class Timekeeper:
         self.faults = 0
         self.rounds = 0  # of run()
         self._set = False  # the RTC is to follow
+        self._setting = False
         self.set_at = None  # uptime in s at which it was last set
 
     def start(self):
@@ -41,6 +42,10 @@ class Timekeeper:
         self.due.set()
         return changed
 
+    def waits(self):
+        # whether run() has something to do
+        return self._setting or self.due.is_set()
+
     async def run(self):
         await self._refine()
         while True:
@@ -49,8 +54,10 @@ class Timekeeper:
             self.rounds += 1
             if self._set:
                 self._set = False
+                self._setting = True
                 await self._sleep_ms(1000 - self._clock.time()[1])
                 self._write(self._clock.time()[0])
+                self._setting = False
 
     async def _refine(self):
         if self._clock.quality != wire.QUALITY_RTC:

@@ -3,7 +3,7 @@
 from micropython import const
 
 from dispenser import codes
-from dispenser.clock import elapsed_s
+from dispenser.clock import elapsed_ms, elapsed_s
 
 _LID = const(0)
 _FIRST_BUTTON = const(5)
@@ -43,13 +43,18 @@ class Trust:
         return True
 
     def look(self):
-        # finds what is stuck
+        # finds what is stuck; ms until something may be, None if nothing is active
+        nearest = None
         for index, since in enumerate(self._since):
             if since is not None:
-                lasted = elapsed_s(since, self._uptime())
-                if lasted >= _limit(index):
+                lasted = elapsed_ms(since, self._uptime())
+                left = _limit(index) * 1000 - lasted
+                if left <= 0:
                     self.distrust(index)
-                    self._fault(codes.FAULT_STUCK, index, lasted)
+                    self._fault(codes.FAULT_STUCK, index, lasted // 1000)
+                elif nearest is None or left < nearest:
+                    nearest = left
+        return nearest
 
     def distrust(self, index):
         self._stuck |= 1 << index

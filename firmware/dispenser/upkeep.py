@@ -1,20 +1,19 @@
 # What the dispenser does for itself, a little at a time: power, heartbeats, the look through the
-# journal, confirming a release, memory.
+# journal, confirming a release.
 import gc
 
 from micropython import const
 
 from dispenser import codes, wire
-from dispenser.health import EMPTY, Stall, Supply
+from dispenser.health import EMPTY, Supply
 from dispenser.verifier import Verifier
 
-STEP_MS = const(2000)
 _BEAT_S = const(21600)  # four heartbeats a day, counted from the boot
 _VERIFY_S = const(60)  # when the look through the journal begins
 _DAY = const(86400)
 _CONFIRM_S = const(20)  # what hangs or crashes does so before
 _SOUND_S = const(60)  # a start that lasts so long came to something
-_COLLECT = const(5)  # steps
+_SURE_MS = const(500)  # until a change of power is looked at again
 _NOT_MEASURED = const(255)
 _NEVER = const(0xFFFFFFFF)
 _MOST = const(65535)
@@ -22,8 +21,8 @@ _MOST = const(65535)
 
 class Upkeep:
     # `world` has usb(), battery(), temperature(), test() and went_well(); `powered(battery, low)`
-    # is told what feeds it
-    def __init__(self, clock, keeper, recorder, journal, slots, world, powered):
+    # is told what feeds it; `stall` knows the longest gap
+    def __init__(self, clock, keeper, recorder, journal, slots, world, powered, stall):
         self._clock = clock
         self._keeper = keeper
         self._recorder = recorder
@@ -32,17 +31,17 @@ class Upkeep:
         self._world = world
         self._powered = powered
         self.supply = Supply()
-        self.stall = Stall()
+        self._stall = stall
         self._verifier = Verifier(journal)
         self._verify = _VERIFY_S
         self._heartbeat = _BEAT_S
-        self._sound = False
-        self._steps = 0
+        self._sound = self._confirmed = False
 
     def start(self):
         self._slots.start()
 
     def step(self):
+        # ms until the next if that cannot wait for the next beat, else None
         now = self._clock.uptime()[0]
         self._look_at_power()
         self._settle(now)
@@ -51,9 +50,7 @@ class Upkeep:
             self._recorder.housekeeping(wire.HEARTBEAT, self._vitals(now))
         if now >= self._verify:
             self._look_through()
-        self._steps += 1
-        if self._steps % _COLLECT == 0:
-            gc.collect()
+        return None if self.supply.settled() else _SURE_MS
 
     def free(self):
         gc.collect()
@@ -70,8 +67,10 @@ class Upkeep:
         if not self._sound and now >= _SOUND_S:
             self._sound = True
             self._world.went_well()
-        if now >= _CONFIRM_S and not self._slots.confirmed():
-            self._confirm()
+        if not self._confirmed and now >= _CONFIRM_S:
+            self._confirmed = True
+            if not self._slots.confirmed():
+                self._confirm()
 
     def _confirm(self):
         # a part that is broken is no fault of the release, unless nothing works without it
@@ -85,7 +84,7 @@ class Upkeep:
         supply = self.supply
         source = codes.POWER_BATTERY if supply.source is None else supply.source
         vitals = (now, self.free(), held, supply.battery, source)
-        return vitals + (self._temperature(), self._clock_age(), self.stall.worst)
+        return vitals + (self._temperature(), self._clock_age(), self._stall.worst)
 
     def _temperature(self):
         try:

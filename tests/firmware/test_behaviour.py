@@ -154,7 +154,7 @@ INPUTS = [
         10:20:50 close""",
         """10:00:00 lid_opened
         10:00:02 dose 1
-        10:03:01 refill possible pattern 1
+        10:03:00 refill possible pattern 1
         10:10:02 fault stuck 1
         10:11:00 dose_end 1 x1
         10:11:00 lid_closed reached 1
@@ -293,8 +293,8 @@ RESPONSES = [
         """11:59:59.9 press 2
         12:31:00 press 3""",
         """11:59:59 response 2
-        12:00:10 prompt_shown 1 set_time
-        12:30:10 prompt_expired 1 timeout
+        12:00:09 prompt_shown 1 set_time
+        12:30:09 prompt_expired 1 timeout
         12:31:00 response 3""",
         "13:00:00",
     ),
@@ -499,9 +499,9 @@ WINDOWS = [
         "2026-03-02 07:55",
         MORNINGS,
         "08:20:00 clock 08:20:00",
-        """08:20:01 reminder 1 light
-        08:30:01 reminder 1 chime
-        08:50:01 reminder 1 stopped""",
+        """08:20:00 reminder 1 light
+        08:30:00 reminder 1 chime
+        08:50:00 reminder 1 stopped""",
         "10:00:00",
         knows=False,
     ),
@@ -655,7 +655,7 @@ MODES = [
         """10:00:00 refill started button none [refill]
         10:01:00 lid_opened [refill]
         10:10:00 refill ended timeout none [refill]
-        10:10:01 refill possible pattern none
+        10:10:00 refill possible pattern none
         10:20:00 refill started button none [refill]
         10:21:00 refill ended button none [refill]
         10:22:00 lid_closed reached none""",
@@ -729,7 +729,7 @@ PANEL = [
         """10:00:00 pressed
         10:00:00 noted
         10:00:00 pressed
-        10:00:11 delivered""",
+        10:00:10 delivered""",
         "10:02:00", panel=True,
     ),
     Case(
@@ -746,12 +746,12 @@ PANEL = [
         10:07:00 clinic 102""",
         """10:00:00 pressed
         10:00:00 noted
-        10:01:01 delivered
-        10:01:01 seen
+        10:01:00 delivered
+        10:01:00 seen
         10:05:00 pressed
         10:05:00 noted
         10:05:10 delivered
-        10:07:01 seen""",
+        10:07:00 seen""",
         "10:09:00", panel=True,
     ),
     Case(

@@ -84,7 +84,7 @@ def scenario(case: Case) -> dict[str, Any]:
     """Return what mp_play_patient.py plays."""
     out: dict[str, Any] = {
         "edges": [], "clock": [], "boots": [], "pulses": [], "seen": [], "clinic": [], "modes": [],
-        "settings": case.settings, "beat": 30_000 if case.coarse else 1_000,
+        "settings": case.settings,
         "time": _seconds(began(case)) if case.knows else None,
     }  # fmt: skip
     for line in filter(None, map(str.strip, case.does.splitlines())):

@@ -11,7 +11,10 @@ class Lights:
         self._chain = NeoPixel(Pin(pins.LIGHTS, Pin.OUT), LIGHTS)
 
     def show(self, pixels):
-        # red, green, blue of each light
-        for light in range(LIGHTS):
-            self._chain[light] = tuple(pixels[3 * light : 3 * light + 3])
+        # red, green, blue of each light; the chain wants green first
+        buf = self._chain.buf
+        for at in range(0, 3 * LIGHTS, 3):
+            buf[at] = pixels[at + 1]
+            buf[at + 1] = pixels[at]
+            buf[at + 2] = pixels[at + 2]
         self._chain.write()

@@ -30,7 +30,7 @@ import asyncio.core as core  # noqa: E402
 sys.modules["time"] = clock
 
 # a look at the heap takes as long as all that the app does in between, and months must fly
-_SAMPLE_MS = 60000 if getenv("\x01watchdog") else 100
+_SAMPLE_MS = 600000 if getenv("\x01watchdog") else 100
 
 _waiting = []  # (flag, task)
 _idle = False

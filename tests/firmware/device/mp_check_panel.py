@@ -94,8 +94,8 @@ def check_rhythm_of_a_state():
     rig = Rig()
     rig.panel.state("battery", True)
     turn = [(0, True), (200, False), (500, True), (700, False)]
-    again = [(ms + 8000, lit) for ms, lit in turn]
-    assert rig.run(16000) == turn + again
+    again = [(ms + 15000, lit) for ms, lit in turn]
+    assert rig.run(30000) == turn + again
     assert rig.lights.writes == 8, "only changes are sent"
 
 

@@ -1,6 +1,6 @@
 # Plays scenarios of edges and of time into Inputs and Patient with a clock of its own. In: JSON
 # list of {"start": [active inputs], "edges": [[ms, input, active]], "late": ms between looks or
-# 0, "beat": ms between looks when nothing happens, "until": ms, "time": s of the day at 0 or null,
+# 0, "until": ms, "time": s of the day at 0 or null,
 # "clock": [[ms, s of the day]], "settings": SETTINGS as a list, "settings_at": [[ms, SETTINGS]],
 # "boots": [ms], "seen": [[ms, seq]],
 # "clinic": [[ms, seq]], "pulses": [ms], "modes": [[ms, mode, minutes]]}.
@@ -13,7 +13,7 @@ from dispenser import wire
 from dispenser.beamtest import BeamTest
 from dispenser.clock import Clock
 from dispenser.inputs import Inputs
-from dispenser.patient import Patient
+from dispenser.patient import Patient, least
 from dispenser.settings import DEFAULT, Settings
 
 PERIOD = 1 << 30
@@ -199,8 +199,7 @@ class World:
         pass
 
     def step(self):
-        wait = self.inputs.step()
-        self.patient.step()
+        wait = least(self.inputs.step(), self.patient.step())
         self.clock.pump()
         return wait
 
@@ -225,21 +224,20 @@ def happenings(scenario):
 
 def play(scenario):
     world = World(scenario)
-    late, beat = scenario.get("late", 0), scenario.get("beat", 3000)
+    late = scenario.get("late", 0)
     look = free = 0  # when the task looks next, and when it could at the earliest
     for ms, what, arguments in happenings(scenario):
-        look, free = advance(world, look, free, ms, late, beat)
+        look, free = advance(world, look, free, ms, late)
         getattr(world, what)(*arguments)
         look = max(free, ms)
     return {"records": [told[:4] for told in world.records.told], "panel": world.panel.told}
 
 
-def advance(world, look, free, until, late, beat):
+def advance(world, look, free, until, late):
     # the task looks at each edge and at each deadline, or only every `late` ms
     while look <= until:
         world.ticks.now = look
         wait = world.step()
-        wait = beat if wait is None else min(wait, beat)
         free = look + late
         look += max(wait, late, 1)
     world.ticks.now = until
