@@ -21,6 +21,7 @@ from sim.backend.dispatch import Dispatcher
 from sim.backend.duties import Announcer, MissingWatch
 from sim.backend.ingest import Ingest
 from sim.backend.pacer import Pacer
+from sim.backend.pages import cli as pages
 from sim.backend.registry import RegistryError, RegistryFile
 from sim.backend.settings_file import SettingsError
 from sim.backend.store import Store, StoreError, StoreGoneError, now_us, open_store, renew
@@ -46,18 +47,27 @@ def main(argv: Sequence[str]) -> int:
         arguments = _parser().parse_args(argv)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 2
+    if arguments.command == "pages":
+        return pages.run(arguments)
     try:
         config = load(arguments.config)
         if arguments.command in ("send", "commands"):
             return _for_a_person(config, arguments)
         command = {"run": _run, "renew": _renew}[arguments.command]
-        with _alone(config.backend.where):
+        with _alone(config.backend.where), _pages(config, arguments):
             return command(config)
     except (ConfigError, RegistryError, StoreError, *_SENDING) as error:
         print(f"dosewire backend: {error}", file=sys.stderr)
         return 1 if isinstance(error, StoreGoneError) else 2
     except KeyboardInterrupt:
         return 130
+
+
+def _pages(
+    config: Config, arguments: argparse.Namespace
+) -> contextlib.AbstractContextManager[None]:
+    served = arguments.command == "run" and config.pages is not None
+    return pages.beside(arguments.config) if served else contextlib.nullcontext()
 
 
 def _for_a_person(config: Config, arguments: argparse.Namespace) -> int:
@@ -74,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, told in _COMMANDS.items():
         _add_config(commands.add_parser(name, help=told, description=told))
     send.add_parsers(commands, _add_config)
+    pages.add_parser(commands)
     return parser
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy.exc import DatabaseError
@@ -28,33 +28,30 @@ PORT = 8042
 _TOLD = """Serve one page for each patient and one for each site, from verified records alone.
 They have no log-in: anybody on this machine can look. To show them elsewhere put a proxy before
 them that encrypts and asks who it is. Ends on SIGTERM and Ctrl-C."""
-_ENDS_WITHIN_S = 5.0
+_ENDS_WITHIN_S = 1.5
+# it holds nothing that a kill could harm
 
 
-def main(argv: Sequence[str]) -> int:
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `pages` to the commands of `dosewire backend`."""
+    parser = commands.add_parser(
+        "pages", help="serve a page a patient and site", description=_TOLD
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file with [pages]")
+    parser.add_argument("--store", metavar="STORE", help="verified records: file, postgresql://…")
+    parser.add_argument("--ledger", type=Path, metavar="FILE", help="what people entered")
+    parser.add_argument("--port", type=int, help=f"of {HOST}; {PORT} if not given")
+    parser.add_argument("--while-stdin", action="store_true", help=argparse.SUPPRESS)
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Serve until asked to end; returns 0, or 2 with one line for what is wrong or missing."""
-    try:
-        arguments = _parser().parse_args(argv)
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 2
     try:
         _serve(arguments)
     except (ConfigError, StoreError, LedgerError, RuleError, DatabaseError) as error:
         print(f"dosewire backend pages: {str(error).splitlines()[0]}", file=sys.stderr)
         return 2
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("dosewire backend pages", description=_TOLD)
-    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file with [pages]")
-    parser.add_argument(
-        "--store", metavar="STORE", help="verified records: file, or postgresql://…"
-    )
-    parser.add_argument("--ledger", type=Path, metavar="FILE", help="what people entered")
-    parser.add_argument("--port", type=int, help=f"of {HOST}; {PORT} if not given")
-    parser.add_argument("--while-stdin", action="store_true", help=argparse.SUPPRESS)
-    return parser
 
 
 def _serve(arguments: argparse.Namespace) -> None:
@@ -113,7 +110,7 @@ def _now_ms() -> int:
 @contextlib.contextmanager
 def beside(config: Path) -> Iterator[None]:
     """Serve the pages of a configuration in a process beside this one."""
-    command = [sys.executable, "-m", "sim.backend.pages.cli", "--config", str(config)]
+    command = [sys.executable, "-m", "sim.backend.cli", "pages", "--config", str(config)]
     process = subprocess.Popen([*command, "--while-stdin"], stdin=subprocess.PIPE)
     try:
         yield
@@ -124,7 +121,3 @@ def beside(config: Path) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -29,6 +29,7 @@ def serve(snapshot: Snapshot, host: str, port: int) -> None:
         show=False,
         show_welcome_message=False,
         uvicorn_logging_level="warning",
+        timeout_graceful_shutdown=1,
     )
 
 

@@ -35,7 +35,7 @@ def free_port() -> int:
 def served(folder: Path):
     """The address of the pages of a folder, once every patient was looked at."""
     port = free_port()
-    command = [sys.executable, "-m", "sim.backend.pages.cli", "--port", str(port)]
+    command = [sys.executable, "-m", "sim.backend.cli", "pages", "--port", str(port)]
     command += ["--store", str(folder / STORE), "--ledger", str(folder / LEDGER)]
     # NiceGUI looks for pytest's variables and then wants to be its plugin
     env = {name: word for name, word in os.environ.items() if not name.startswith("PYTEST")}
