@@ -1,7 +1,6 @@
 """The dispenser as a device: what a tech asks, hangs, crashes, releases, keys that are silent."""
 
 import asyncio
-import itertools
 import time
 from pathlib import Path
 
@@ -404,35 +403,3 @@ def test_the_prompt_of_a_running_app_lives_a_minute(provisioned: Path, tmp_path:
         assert (await rig.hello()).service == schema.Service.ok
 
     play(copy(provisioned, tmp_path), scenario)
-
-
-@pytest.mark.slow
-def test_ctrl_c_twice_at_each_flash_operation(provisioned: Path, tmp_path: Path) -> None:
-    async def scenario(rig: Rig) -> None:
-        await rig.hello()
-        for n in range(1, 25):
-            await rig.hello()
-            target = rig.board.operations + n % 5 + 1
-            presses = asyncio.create_task(_press_on(rig))
-            await rig.board.wait_for(lambda at=target: rig.board.operations >= at)  # type: ignore[misc]
-            assert rig.host
-            rig.host.write(b"\x03")
-            await asyncio.sleep(0.015)
-            rig.host.write(b"\x03")
-            presses.cancel()
-            await asyncio.sleep(0.3)
-            assert "2" in await rig.mpremote("resume", "exec", "print(1 + 1)"), n
-            await rig.restart()
-        hello = await rig.hello()
-        records = await rig.records(0, hello.next)
-        assert [r.seq for r in records] == list(range(hello.next))
-        assert RecordType.gap not in {r.type for r in records}
-        assert sum(r.type == RecordType.maintenance for r in records) >= 20
-
-    play(copy(provisioned, tmp_path), scenario, erase_ms=20)
-
-
-async def _press_on(rig: Rig) -> None:
-    # the same button twice within two seconds would be one response
-    for n in itertools.count():
-        await rig.press(f"button{n % 5}", 60)
