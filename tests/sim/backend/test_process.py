@@ -10,116 +10,14 @@ import time
 
 import pytest
 
-from protocol.schema import Watermark
-from protocol.wire import parse
 from sim.backend import registry
 from sim.backend.cli import main
-from sim.backend.registry import Entry, Registry
-from sim.backend.store import open_store
+from sim.backend.registry import Registry
 from sim.certificates import make_pki
 from tests.sim.backend.dispenser import RESPONSE, events, flipped
-from tests.sim.mqtt import Peer, running_broker
+from tests.sim.backend.processes import WITHIN, configure
 
 NO_SUBSCRIBER = 0x10
-WITHIN = 15
-
-
-class Process:
-    """`dosewire backend run` in a folder."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.log = folder / "backend.log"
-        self._process = None
-
-    def start(self, *under):
-        command = [*under, sys.executable, "-m", "sim.backend.cli", "run", "--config"]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen([*command, self.folder / "backend.toml"], stderr=log)
-
-    def end(self, number):
-        os.kill(self._process.pid, number)
-        return self._process.wait(WITHIN)
-
-    def wait(self):
-        return self._process.wait(WITHIN)
-
-    def close(self):
-        if self._process is not None and self._process.poll() is None:
-            self.end(signal.SIGKILL)
-
-
-CONFIG = """
-[backend]
-store = "store.db"
-registry = "registry.json"
-watermark_interval = 0
-refusal_grace = 0.2
-[mqtt]
-host = "127.0.0.1"
-port = {port}
-ca = "pki/ca.pem"
-cert = "pki/backend.pem"
-key = "pki/backend.key"
-retry_min = 0.05
-retry_max = 0.2
-"""
-
-
-class World:
-    """Broker, backend and one gateway."""
-
-    def __init__(self, folder, pki, broker, loop, dispenser):
-        self.folder, self.broker, self.loop = folder, broker, loop
-        self._pki, self._dispenser = pki, dispenser
-        (folder / "backend.toml").write_text(CONFIG.format(port=broker.port))
-        entry = Entry(dispenser.secret.hex(), [dispenser.epoch])
-        registry.save(folder / "registry.json", Registry({dispenser.id: entry}))
-        self.process = Process(folder)
-        self.join()
-
-    def join(self):
-        self.gateway = Peer(self.broker.port, self._pki.ca, self._pki.gateways["gw-1"])
-        self.gateway.subscribe("rtm/v1/gw-1/dn/#")
-
-    def publish(self, payload, kind="events"):
-        return self.gateway.publish(f"rtm/v1/gw-1/up/{self._dispenser.id}/{kind}", payload)
-
-    def await_backend(self):
-        deadline = time.monotonic() + WITHIN
-        while self.publish(self._dispenser.hello(), "hello") == NO_SUBSCRIBER:
-            assert time.monotonic() < deadline, self.process.log.read_text()
-            time.sleep(0.02)
-
-    def watermark(self, wanted):
-        deadline = time.monotonic() + WITHIN
-        while time.monotonic() < deadline:
-            topic, payload = self.gateway.next()
-            assert topic == f"rtm/v1/gw-1/dn/{self._dispenser.id}/watermark"
-            mark = parse(Watermark, payload)
-            if wanted(mark):
-                return mark
-        raise AssertionError(self.process.log.read_text())
-
-    def stored(self):
-        store = open_store(self.folder / "store.db", readonly=True)
-        rows = store.records(self._dispenser.id, self._dispenser.epoch)
-        store.close()
-        return [row.raw for row in rows]
-
-
-@pytest.fixture
-def world(tmp_path, dispenser):
-    pki = make_pki(tmp_path / "pki", ["gw-1"])
-    with running_broker(tmp_path, pki) as (broker, loop):
-        made = World(tmp_path, pki, broker, loop, dispenser)
-        made.process.start()
-        try:
-            made.await_backend()
-            yield made
-        finally:
-            made.process.close()
-            made.gateway.close()
 
 
 def test_what_a_watermark_confirms_survives_a_kill(world, dispenser):
@@ -254,7 +152,7 @@ def test_a_copy_put_back_is_filled_again_once_it_is_renewed(world, dispenser, ca
     before = world.watermark(lambda mark: mark.next == 8)
     world.process.end(signal.SIGTERM)
     path.write_bytes(copy)
-    assert main(["renew", "--config", str(world.folder / "backend.toml")]) == 0
+    world.renew()
     assert f"store {before.store:08x} is now " in capsys.readouterr().out
     world.process.start()
     world.await_backend()
@@ -275,7 +173,7 @@ def test_a_store_in_use_is_left_alone(world, capsys, command):
 def test_a_store_that_is_not_there_is_not_renewed(tmp_path, capsys):
     make_pki(tmp_path / "pki", [])
     registry.save(tmp_path / "registry.json", Registry())
-    (tmp_path / "backend.toml").write_text(CONFIG.format(port=1))
+    configure(tmp_path, 1)
     assert main(["renew", "--config", str(tmp_path / "backend.toml")]) == 2
     assert "no such file" in capsys.readouterr().err
     assert not (tmp_path / "store.db").exists()
@@ -318,7 +216,7 @@ def test_a_wrong_configuration_is_one_line_and_2(tmp_path, capsys):
 def test_a_store_that_is_none_is_one_line_and_2(tmp_path, capsys):
     make_pki(tmp_path / "pki", [])
     registry.save(tmp_path / "registry.json", Registry())
-    (tmp_path / "backend.toml").write_text(CONFIG.format(port=1))
+    configure(tmp_path, 1)
     (tmp_path / "store.db").write_text("not a database, and longer than its header" * 50)
     command = [sys.executable, "-m", "sim.backend.cli", "run", "--config"]
     ended = subprocess.run(
