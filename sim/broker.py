@@ -127,6 +127,11 @@ class Broker:
         process.kill()
         await process.wait()
 
+    def signal(self, number: int) -> None:
+        """Send it a signal; nothing if it is not running."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
     async def _start_on(self, port: int) -> None:
         config = self._write_config(port)
         with self.log.open("ab") as log:

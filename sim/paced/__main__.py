@@ -42,9 +42,8 @@ def _prepare(name: str, inside: Inside) -> None:
     stand_ins.take_over_paho(inside)
     if name == "backend":
         connection = importlib.import_module("sim.backend.connection")
-        connection.threading = SimpleNamespace(  # type: ignore[attr-defined]
-            Event=stand_ins.Event, Thread=threading.Thread
-        )
+        its_own = {**vars(threading), "Event": stand_ins.Event}
+        connection.threading = SimpleNamespace(**its_own)  # type: ignore[attr-defined]
         return
     for module, values in _SELDOM.items():
         loaded = importlib.import_module(module)

@@ -1,0 +1,71 @@
+"""What is done at a dispenser or to a part of the world, and when: a diary, read into actions.
+
+A line of a diary names a time and what happens then, in order, one after the other:
+
+    day 1 08:05  open; take 2; press 3; close
+    day 3 12:00  d2: open; close
+    day 4 06:30  fault broker_down for 2 d
+
+Times are the world's (UTC), days count from 1. `for` lets a fault heal by itself.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+
+DAY = 86_400.0
+_LINE = re.compile(r"day (\d+) (\d\d):(\d\d)(?::(\d\d))?\s+(?:([a-z0-9-]+):\s+)?(.+)")
+_UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": DAY}
+_AT_DISPENSER = {"open": 0, "close": 0, "take": 1, "press": 1, "service": 0, "reach": 2, "wait": 2}
+
+
+class DiaryError(ValueError):
+    """A line that is none of a diary; says which."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
+class Action:
+    """`words` happen `at` seconds after the world began, at `dispenser` ("" = to the world)."""
+
+    at: float
+    dispenser: str
+    words: tuple[str, ...]
+
+
+def diary(text: str, dispenser: str = "d1") -> list[Action]:
+    """Read a diary; what names no dispenser is done at `dispenser`. Raises DiaryError."""
+    return [
+        action
+        for line in text.strip().splitlines()
+        if line.strip()
+        for action in _line(line.strip(), dispenser)
+    ]
+
+
+def _line(line: str, dispenser: str) -> Iterator[Action]:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise DiaryError(f"{line!r}: not `day N HH:MM  thing; thing`")
+    day, hour, minute, second, named, things = found.groups()
+    at = (int(day) - 1) * DAY + int(hour) * 3600 + int(minute) * 60 + int(second or 0)
+    for thing in things.split(";"):
+        words = tuple(thing.split())
+        _check(line, words)
+        whose = "" if words[0] in ("fault", "heal") else named or dispenser
+        yield Action(at, whose, words)
+
+
+def _check(line: str, words: tuple[str, ...]) -> None:
+    if words and words[0] in ("fault", "heal") and len(words) > 1:
+        return
+    if not words or _AT_DISPENSER.get(words[0]) != len(words) - 1:
+        known = ", ".join(_AT_DISPENSER)
+        raise DiaryError(f"{line!r}: {' '.join(words)!r} is none of {known}, fault, heal")
+
+
+def seconds(number: str, unit: str) -> float:
+    """Return a span such as `2 d` or `80 h` in seconds. Raises DiaryError."""
+    try:
+        return float(number) * _UNITS[unit]
+    except (ValueError, KeyError):
+        raise DiaryError(f"{number} {unit}: a number and one of {', '.join(_UNITS)}") from None

@@ -1,0 +1,20 @@
+"""Faults by name: each is a switch that breaks a part, heals it, and says what came of it."""
+
+from sim.faults.base import Fault, FaultError
+from sim.faults.board import BOARD
+from sim.faults.gateway import GATEWAY
+from sim.faults.server import SERVER
+
+__all__ = ["FAULTS", "Fault", "FaultError", "make"]
+
+FAULTS: dict[str, type[Fault]] = {fault.name: fault for fault in (*BOARD, *GATEWAY, *SERVER)}
+
+
+def make(name: str, target: str = "", seed: int = 0) -> Fault:
+    """Return a fault by name; `target` is a part's name, "" for the first it fits.
+
+    Raises FaultError that names those there are.
+    """
+    if name not in FAULTS:
+        raise FaultError(f"no fault {name!r}, only {', '.join(sorted(FAULTS))}")
+    return FAULTS[name](target, seed)

@@ -1,0 +1,116 @@
+"""What every fault is: a name, what it needs of a board, how it breaks, heals and shows."""
+
+import random
+from typing import ClassVar
+
+from sim.child import Child
+from sim.dispenser import Dispenser
+from sim.inflight import InFlight
+from sim.world import World
+
+
+class FaultError(RuntimeError):
+    """A fault that is none, or cannot be here; one line."""
+
+
+class Fault:
+    """One fault on one part. `needs`: abilities of the board target.
+
+    It counts only if records were at its hop: on their way when it struck, or come while it
+    lasted; both are written to the ledger.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, target: str = "", seed: int = 0) -> None:
+        self.target = target
+        self.rng = random.Random(f"{seed} {self.name} {target}")
+        self._before: dict[str, int] = {}
+
+    async def break_it(self, world: World) -> None:
+        """Strike, and write that down."""
+        self.target = self.target or self.first(world)
+        flight = InFlight(world.folder)
+        evidence = unstored(world, flight)
+        self._before = {n: d.board.operations for n, d in world.dispensers.items()}
+        dispenser = self.target if self.target in world.dispensers else ""
+        world.fault(self.name, evidence, dispenser, part=self.target)
+        await self.strike(world)
+
+    async def heal(self, world: World) -> None:
+        """Mend it, and write down what came while it lasted."""
+        observed = self.observed(world)
+        await self.mend(world)
+        world.healed(self.name, observed, self.target)
+
+    def first(self, world: World) -> str:
+        """Return the part that is hit if none is named."""
+        raise NotImplementedError
+
+    async def strike(self, world: World) -> None:
+        """Break it."""
+        raise NotImplementedError
+
+    async def mend(self, world: World) -> None:
+        """Undo it."""
+        raise NotImplementedError
+
+    def observed(self, world: World) -> str:
+        """Say what came while it lasted, "" if nothing did."""
+        writes = {
+            name: d.board.operations - self._before.get(name, 0)
+            for name, d in world.dispensers.items()
+        }
+        told = [
+            f"{name}: {count} flash writes meanwhile" for name, count in writes.items() if count
+        ]
+        return "; ".join([*told, *filter(None, [unstored(world, InFlight(world.folder))])])
+
+
+class OfDispenser(Fault):
+    """Hits a dispenser, by default the first."""
+
+    def first(self, world: World) -> str:
+        """Return the first dispenser's name."""
+        return next(iter(world.dispensers))
+
+    def dispenser(self, world: World) -> Dispenser:
+        """Return the one that is hit. Raises FaultError."""
+        part = world.part(self.target)
+        if not isinstance(part, Dispenser):
+            raise FaultError(f"{self.name}: {self.target} is no dispenser")
+        return part
+
+
+class OfGateway(Fault):
+    """Hits a gateway, by default the first."""
+
+    def first(self, world: World) -> str:
+        """Return the first gateway's name."""
+        return next(iter(world.gateways))
+
+    def gateway(self, world: World) -> Child:
+        """Return the one that is hit. Raises FaultError."""
+        part = world.part(self.target)
+        if not isinstance(part, Child):
+            raise FaultError(f"{self.name}: {self.target} is no gateway")
+        return part
+
+
+class OfServer(Fault):
+    """Hits broker or backend, whichever its name says."""
+
+    def first(self, _world: World) -> str:
+        """Return the part's name."""
+        return self.name.partition("_")[0]
+
+
+def unstored(world: World, flight: InFlight) -> str:
+    """Say in words what spools hold that the store does not."""
+    found = {n: flight.unstored(d.id, d.epoch) for n, d in world.dispensers.items()}
+    return "; ".join(
+        f"{name}: {len(seqs)} from seq {seqs[0]} in a spool, not stored"
+        for name, seqs in found.items()
+        if seqs
+    )

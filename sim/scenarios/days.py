@@ -1,0 +1,88 @@
+"""Days and weeks as they are: taking, missing, answering, refilling."""
+
+from sim.scenario import Scenario, at_least, count, faults, nothing_on, unprompted
+
+_SMOKE = frozenset({"smoke"})
+
+SCENARIOS = (
+    Scenario(
+        "first-day",
+        "A new dispenser is plugged in; two doses and an answer arrive as they happened.",
+        days=1,
+        diary="""
+            day 1 08:05  open; take 1; close; press 0
+            day 1 20:10  open; take 2; close
+        """,
+        expect=(count("dose", 2), count("response", 1, button=0), unprompted),
+        tags=_SMOKE,
+    ),
+    Scenario(
+        "six-missed-days",
+        "Six days nothing is taken; on the seventh the pain answer is worse than before.",
+        days=7,
+        diary="""
+            day 1 08:05  open; take 1; close; press 1
+            day 7 09:12  press 3
+            day 7 09:14  open; take 1; close
+        """,
+        expect=(
+            nothing_on("dose", range(2, 7)),
+            count("response", 1, button=1),
+            count("response", 1, button=3),
+            unprompted,
+        ),
+    ),
+    Scenario(
+        "six-missed-days-unplugged",
+        "The same, and the gateway's power adapter lies in a drawer all the while.",
+        days=8,
+        diary="""
+            day 1 08:05  open; take 1; close; press 1
+            day 2 07:00  fault gateway_killed for 6 d
+            day 7 09:12  press 3
+            day 7 09:14  open; take 1; close
+        """,
+        expect=(
+            nothing_on("dose", range(2, 7)),
+            count("response", 1, button=3),
+            unprompted,
+            faults("gateway_killed"),
+        ),
+    ),
+    Scenario(
+        "changed-mind",
+        "A wrong button, corrected within seconds; the same again is one answer.",
+        days=0.1,
+        diary="day 1 01:00  press 4; press 1; wait 30 s; press 2; press 2",
+        expect=(count("response", 1, button=1, corrects=1), unprompted),
+        tags=_SMOKE,
+    ),
+    Scenario(
+        "refill-by-caregiver",
+        "A caregiver fills all four compartments and says nothing: a refill is suspected.",
+        days=0.5,
+        diary="day 1 10:00  open; take 1; take 2; take 3; take 4; close",
+        expect=(count("refill", 1), count("dose", 4)),
+        tags=_SMOKE,
+    ),
+    Scenario(
+        "house-move",
+        "Unplugged on Monday, driven across the country, plugged in at the new home on Thursday.",
+        days=4,
+        diary="""
+            day 1 08:00  open; take 1; close
+            day 1 12:00  fault cable_out d1 for 3 d
+            day 2 08:30  open; take 1; close
+            day 3 08:30  open; take 1; close
+            day 4 18:00  open; take 2; close
+        """,
+        expect=(count("dose", 4), faults("cable_out")),
+    ),
+    Scenario(
+        "lid-left-open",
+        "The lid stays open over lunch; nobody reaches in.",
+        days=0.25,
+        diary="day 1 02:00  open; wait 40 min; close",
+        expect=(count("dose", 0), count("lid_closed", 1), at_least("refill", 1)),
+    ),
+)

@@ -1,0 +1,134 @@
+"""What breaks on the way: gateway, broker, backend, line."""
+
+from sim.scenario import Scenario, at_least, count, faults, refused
+
+_SMOKE = frozenset({"smoke"})
+
+SCENARIOS = (
+    Scenario(
+        "three-weeks-without-uplink",
+        "The operator's mast is down for three weeks; then everything arrives.",
+        days=23,
+        patients={"d1": "regular"},
+        diary="day 1 22:00  fault broker_down for 21 d",
+        expect=(at_least("dose", 40), faults("broker_down")),
+        tags=frozenset({"slow"}),
+    ),
+    Scenario(
+        "broker-away-for-an-hour",
+        "No broker while a dose is taken.",
+        days=0.2,
+        diary="""
+            day 1 01:00  fault broker_down for 1 h
+            day 1 01:20  open; take 1; close
+            day 1 01:40  press 4
+        """,
+        expect=(count("dose", 1), faults("broker_down")),
+        tags=_SMOKE,
+    ),
+    Scenario(
+        "backend-away-overnight",
+        "The backend is updated at night and takes its time.",
+        days=1,
+        diary="""
+            day 1 01:00  fault backend_down for 6 h
+            day 1 02:00  open; take 1; close
+            day 1 05:00  press 3
+        """,
+        expect=(count("dose", 1), faults("backend_down")),
+    ),
+    Scenario(
+        "backend-restored-from-last-week",
+        "The backend's disk dies; the backup of a week ago is all there is.",
+        days=9,
+        patients={"d1": "regular"},
+        diary="""
+            day 1 23:00  fault backend_restored
+            day 8 11:00  heal backend_restored
+        """,
+        expect=(at_least("dose", 15),),
+        tags=frozenset({"slow"}),
+    ),
+    Scenario(
+        "gateway-swapped",
+        "A technician swaps the gateway; the old one's spool is gone with what it held.",
+        days=2,
+        diary="""
+            day 1 08:00  open; take 1; close
+            day 1 19:00  fault broker_down for 2 h
+            day 1 20:00  open; take 2; close
+            day 1 20:30  fault gateway_replaced for 30 min
+            day 1 20:40  press 2
+            day 2 08:00  open; take 1; close
+        """,
+        expect=(count("dose", 3), faults("gateway_replaced", "broker_down")),
+    ),
+    Scenario(
+        "record-forged-in-the-spool",
+        "Somebody changes a record in the gateway: refused, named, read again.",
+        days=0.5,
+        diary="""
+            day 1 01:00  fault broker_down for 2 h
+            day 1 01:30  open; take 1; close
+            day 1 02:00  fault record_altered_in_spool for 10 min
+        """,
+        expect=(count("dose", 1), refused(1), faults("record_altered_in_spool")),
+        tags=_SMOKE,
+    ),
+    Scenario(
+        "gateway-killed-again-and-again",
+        "The gateway dies three times in an hour while doses are taken.",
+        days=0.25,
+        diary="""
+            day 1 01:00  fault gateway_killed for 5 min
+            day 1 01:02  open; take 1; close
+            day 1 01:20  fault gateway_killed for 5 min
+            day 1 01:22  press 2
+            day 1 01:40  fault gateway_killed for 5 min
+            day 1 01:44  open; take 2; close
+        """,
+        expect=(count("dose", 2), faults("gateway_killed")),
+    ),
+    Scenario(
+        "spool-corrupt",
+        "The gateway's SD card spoils the spool while the uplink is down.",
+        days=1,
+        diary="""
+            day 1 01:00  fault broker_down for 4 h
+            day 1 02:00  open; take 1; close
+            day 1 03:00  fault spool_corrupt for 10 min
+            day 1 04:00  open; take 2; close
+        """,
+        expect=(count("dose", 2), faults("broker_down")),
+    ),
+    Scenario(
+        "read-by-two-gateways",
+        "The dispenser is carried between two rooms with a gateway each.",
+        days=2,
+        gateways=("gw-1", "gw-2"),
+        diary="""
+            day 1 08:00  open; take 1; close
+            day 1 12:00  fault cable_in_other_gateway d1 for 20 h
+            day 1 20:00  open; take 2; close
+            day 2 18:00  open; take 2; close
+        """,
+        expect=(count("dose", 3), faults("cable_in_other_gateway")),
+    ),
+    Scenario(
+        "noisy-line",
+        "A bad cable flips, drops and doubles bytes for half a day.",
+        days=1,
+        patients={"d1": "regular"},
+        diary="day 1 06:00  fault line_noisy d1 for 12 h",
+        expect=(at_least("dose", 1), faults("line_noisy")),
+    ),
+    Scenario(
+        "two-patients-one-gateway",
+        "A couple, one gateway, and a broker that stumbles.",
+        days=2,
+        dispensers=("d1", "d2"),
+        patients={"d1": "regular", "d2": "forgetful"},
+        diary="day 1 07:00  fault broker_down for 3 h",
+        expect=(at_least("dose", 3), faults("broker_down")),
+    ),
+)

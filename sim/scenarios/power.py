@@ -1,0 +1,58 @@
+"""Power that goes: long, short, and in the worst moment."""
+
+from sim.scenario import Scenario, at_least, at_most, count, faults
+
+SCENARIOS = (
+    Scenario(
+        "power-cut-of-80-hours",
+        "The cells are empty and the house has no power for 80 hours.",
+        days=5,
+        diary="""
+            day 1 08:00  open; take 1; close
+            day 1 12:00  fault power_cut d1 for 80 h
+            day 5 08:00  open; take 1; close
+        """,
+        expect=(count("dose", 2), at_most("boot", 2)),
+    ),
+    Scenario(
+        "cut-with-the-lid-open",
+        "Power goes with the lid open and comes back a minute later.",
+        days=0.1,
+        diary="""
+            day 1 00:30  open
+            day 1 00:31  fault power_cut d1 for 1 min
+            day 1 00:40  close
+        """,
+        expect=(count("state", 1), count("lid_closed", 1), faults("power_cut")),
+        tags=frozenset({"smoke"}),
+    ),
+    Scenario(
+        "cut-inside-a-write",
+        "Power dies while a dose is being written.",
+        days=0.2,
+        diary="""
+            day 1 01:00  fault power_cut_in_flash_write d1 for 30 min
+            day 1 01:10  press 3
+            day 1 02:00  open; take 2; close
+        """,
+        expect=(count("dose", 1), faults("power_cut_in_flash_write")),
+        needs=frozenset({"flash cut"}),
+    ),
+    Scenario(
+        "brown-out-night",
+        "A loose contact all night, with a backlog and no uplink.",
+        days=1,
+        diary="""
+            day 1 00:30  fault broker_down for 9 h
+            day 1 01:00  open; take 1; close; press 2
+            day 1 02:00  fault brown_out d1 for 2 h
+            day 1 08:00  open; take 2; close
+        """,
+        expect=(
+            count("dose", 2),
+            at_least("response", 1),
+            at_most("boot", 70),
+            faults("brown_out"),
+        ),
+    ),
+)

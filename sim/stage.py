@@ -1,0 +1,162 @@
+"""Plays a scenario in a world: hands at every dispenser, faults on time, a calm end."""
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+
+import msgspec
+
+from sim import faults
+from sim.actions import DAY, Action, seconds
+from sim.clock import VirtualClock
+from sim.expected import BOOT_NS
+from sim.faults import Fault
+from sim.hands import Hands
+from sim.inflight import InFlight
+from sim.report import REPORT, Report, compute
+from sim.scenario import Scenario
+from sim.world import World
+
+_STEP_S = 600.0
+_QUIET_S = 900.0
+"""Of the world's time without anything new: then a run is over."""
+_LONGEST_S = 2 * DAY
+_SETTLED_S = BOOT_NS / 1e9 + 1
+FIRST_S = 30.0
+"""Nothing happens before: the app has looked at its inputs."""
+
+
+class StageError(RuntimeError):
+    """A scenario did not come to its end; says where it hung."""
+
+
+async def play(scenario: Scenario, folder: Path, seed: int, image: bytes) -> Report:
+    """Play it in a new folder; returns the report, also written there.
+
+    Raises StageError, WorldError, ChildError, BrokerError, FactoryError or FaultError.
+    """
+    clock = VirtualClock(scenario.start_ns)
+    world = World(
+        folder, seed, scenario.dispensers, gateways=scenario.gateways, clock=clock, image=image
+    )
+    try:
+        await Stage(world, scenario.actions(seed), seed).run(scenario.days)
+    finally:
+        await world.close()
+    report = compute(folder)
+    (folder / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    return report
+
+
+class Stage:
+    """One world and what is to happen in it."""
+
+    def __init__(self, world: World, actions: list[Action], seed: int) -> None:
+        self.world = world
+        self._clock = world.clock
+        self._actions = actions
+        self._seed = seed
+        self._broken: dict[tuple[str, str], Fault] = {}
+        self._start_ns = 0
+
+    async def run(self, days: float) -> None:
+        """From begin to the last record stored."""
+        self._start_ns = self._clock.now_ns
+        await self.world.begin()
+        for gateway in self.world.gateways.values():
+            await gateway.start()
+        whose = sorted({action.dispenser for action in self._actions if action.dispenser})
+        tasks = [asyncio.create_task(self._live(name)) for name in whose]
+        struck = [a for a in self._actions if a.words[0] in ("fault", "heal")]
+        tasks += [asyncio.create_task(self._happen(action)) for action in struck]
+        try:
+            await self._until(days * DAY, tasks)
+            await self._let(self._heal_all())
+            await self._come_to_rest()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await self.world.finish()
+
+    async def _live(self, name: str) -> None:
+        hands = Hands(self.world.dispensers[name], self._clock)
+        for action in (a for a in self._actions if a.dispenser == name):
+            await self._at(max(action.at, FIRST_S))
+            await hands.do(action)
+
+    async def _at(self, at_s: float) -> None:
+        at_ns = self._start_ns + round(at_s * 1e9)
+        if at_ns > self._clock.now_ns:
+            await self._clock.sleep_until(at_ns)
+
+    async def _happen(self, action: Action) -> None:
+        await self._at(action.at)
+        what, name, *rest = action.words
+        target = rest.pop(0) if rest and rest[0] != "for" else ""
+        if what == "heal":
+            await self._heal(name, target)
+            return
+        fault = faults.make(name, target, self._seed)
+        self._broken[name, target] = fault
+        with self._clock.hold():
+            await fault.break_it(self.world)
+        if rest:
+            await self._clock.sleep(seconds(rest[1], rest[2]))
+            await self._heal(name, target)
+
+    async def _heal(self, name: str, target: str) -> None:
+        fault = self._broken.pop((name, target), None)
+        if fault is not None:
+            await fault.heal(self.world)
+
+    async def _heal_all(self) -> None:
+        for name, target in list(self._broken):
+            await self._heal(name, target)
+        for dispenser in self.world.dispensers.values():
+            for name in sorted(dispenser.active):
+                dispenser.touch(name, False)
+        await self._clock.sleep(_SETTLED_S)
+
+    async def _until(self, end_s: float, tasks: list["asyncio.Task[None]"]) -> None:
+        end_ns = self._start_ns + round(end_s * 1e9)
+        while self._clock.now_ns < end_ns or not all(task.done() for task in tasks):
+            await self._step(tasks)
+            if self._clock.now_ns > end_ns + round(_LONGEST_S * 1e9):
+                raise StageError("something that was begun does not come to its end")
+
+    async def _step(self, tasks: list["asyncio.Task[None]"]) -> None:
+        await self._clock.advance(_STEP_S)
+        self.world.check()
+        for task in tasks:
+            if task.done():
+                task.result()
+
+    async def _let(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        while not task.done():
+            await self._step([])
+        task.result()
+
+    async def _come_to_rest(self) -> None:
+        """Let time run until every hop holds the same and nothing more comes."""
+        end = self._clock.now_ns + round(_LONGEST_S * 1e9)
+        before: object = None
+        while self._clock.now_ns < end:
+            await self._clock.advance(_QUIET_S)
+            self.world.check()
+            hops = self._hops()
+            if hops == before and all(spool == store > 0 for spool, store, _ in hops):
+                return
+            before = hops
+        raise StageError(f"records do not arrive, or keep coming: {before}")
+
+    def _hops(self) -> list[tuple[int, int, int]]:
+        flight = InFlight(self.world.folder)
+        found = []
+        for dispenser in self.world.dispensers.values():
+            hop = flight.of(dispenser.id, dispenser.epoch)
+            found.append(
+                (hop.spool, hop.store, len(flight.unstored(dispenser.id, dispenser.epoch)))
+            )
+        return found
