@@ -4,6 +4,7 @@ Every look opens the port anew if it was lost, and sets the modem up anew: any r
 and formats back.
 """
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
@@ -16,7 +17,7 @@ from gateway.modem.at import Reply
 from gateway.modem.contexts import Cgpaddr
 from gateway.modem.errors import Class, classify
 from gateway.modem.operators import Ceer
-from gateway.modem.parse import meaning, to_json
+from gateway.modem.parse import meaning, to_json, urc_meaning
 from gateway.modem.pin import PinGuard
 from gateway.modem.port import AtPort, DeafError, Stream
 from gateway.modem.profiles import Profile, by_model
@@ -26,6 +27,16 @@ from gateway.modem.supervisor import Seen
 
 _log = logging.getLogger(__name__)
 _EMPTY_FPLMN = "F" * 24
+_SOON = 1.0
+_UNDER_WAY = 5.0
+
+
+def _is_loss(line: str) -> bool:
+    found = urc_meaning(line)
+    if isinstance(found, Reg):
+        return found.domain != "CREG" and found.packet_service_usable is False
+    # 27.007 clause 10.1.19: contexts deactivated, detached by network or module
+    return line.startswith("+CGEV:") and ("DEACT" in line or "DETACH" in line)
 
 
 class Port(Stream, Protocol):
@@ -91,12 +102,14 @@ class Driver:
         self._at: AtPort | None = None
         self._set_up = False
         self._learnt = False
+        self._lost_at: float | None = None
+        self._told: float | None = None  # the loss that the last look knew of
 
     # ---- looking ----------------------------------------------------------------------------
 
     async def look(self) -> Seen:
         """Return how the modem is; never raises for what it does or does not say."""
-        traffic = self._host.heard()
+        traffic, self._told = self._traffic(), self._lost_at
         try:
             at = self._open()
         except OSError as error:
@@ -144,6 +157,28 @@ class Driver:
             traffic=traffic,
         )
 
+    def _traffic(self) -> float | None:
+        heard = self._host.heard()
+        if heard is None or self._lost_at is None:
+            return heard
+        # what was heard, or under way, when the modem told of a loss proves nothing any more
+        return heard if heard + _UNDER_WAY < self._now() - self._lost_at else None
+
+    async def wait(self, seconds: float) -> None:
+        """Return after so many seconds, or soon after the modem tells of a loss."""
+        end = self._now() + seconds
+        while (left := end - self._now()) > 0 and self._told == self._lost_at:
+            if self._at is None:
+                await asyncio.sleep(left)
+                continue
+            try:
+                await self._at.listen(left)
+            except OSError:
+                # it left the bus: that is a loss, too
+                self._lost_at = self._now()
+                self.close()
+        await asyncio.sleep(min(left, _SOON) if left > 0 else 0)
+
     def _open(self) -> AtPort:
         if self._at is None:
             self._port = self._opener()
@@ -177,6 +212,8 @@ class Driver:
         # a modem that announces its start has forgotten its settings
         if line in ("RDY", "APP RDY"):
             self._set_up = False
+        if _is_loss(line):
+            self._lost_at = self._now()
 
     async def _card_state(self, at: AtPort) -> str | None:
         reply = await at.command("AT+CPIN?")

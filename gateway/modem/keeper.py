@@ -1,6 +1,5 @@
 """The loop that keeps a modem connected: look, decide, act; `dry`: say what would be done."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 
@@ -39,7 +38,7 @@ class Keeper:
             while True:
                 self.beat()
                 order = await self.once()
-                await asyncio.sleep(order.wait)
+                await self._driver.wait(order.wait)
         finally:
             self._driver.close()
 

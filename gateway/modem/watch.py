@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import config, status
+from gateway.claim import claim_data
 from gateway.clock import Clock
 from gateway.counters import Counters
 from gateway.modem.rungs import Rung
@@ -72,7 +73,7 @@ def supervise(path: Path, dry: bool, looks: int, as_json: bool) -> int:
     data = Path(settings.gateway.data)
     if not dry:
         config.prepare_data(path, settings)
-        config.claim_data(path, settings)
+        claim_data(path, settings)
     broker = settings.uplink.host, settings.uplink.port
     cellular = Cellular(settings.modem, data, broker, Counters(), Clock(), dry=dry)
     note = cellular.keeper.on_order

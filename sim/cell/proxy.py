@@ -66,18 +66,24 @@ class Proxy:
             way.forgotten = True
 
     async def _end_all(self) -> None:
-        ways = [way.task for way in self._ways]
+        ways = [way.task for way in self._ways if way.task is not None]
         for task in ways:
             task.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None or self.conditions.black_hole or not self.carries():
+        if not self.open:
             writer.transport.abort()
             return
-        way = _Way(self, task, self._loop.time())
+        way = _Way(self, self._loop.time())
+        # a task of its own: the server's must not be cancelled (Python 3.11 logs that as a fault)
+        way.task = asyncio.create_task(self._hand_on(way, reader, writer))
         self._ways.add(way)
+        await asyncio.wait({way.task})
+
+    async def _hand_on(
+        self, way: "_Way", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         estimate = Estimate(self.meter)
         ends = [writer]
         try:
@@ -109,9 +115,9 @@ class Proxy:
 class _Way:
     """One connection through the proxy."""
 
-    def __init__(self, proxy: Proxy, task: "asyncio.Task[None]", now: float) -> None:
+    def __init__(self, proxy: Proxy, now: float) -> None:
         self.forgotten = False
-        self.task = task
+        self.task: asyncio.Task[None] | None = None
         self._proxy = proxy
         self._used = now
         self._loop = asyncio.get_running_loop()

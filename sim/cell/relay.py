@@ -32,10 +32,13 @@ class Relay:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        # a task of its own: the server's must not be cancelled (Python 3.11 logs that as a fault)
+        task = asyncio.create_task(self._hand_on(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.wait({task})
+
+    async def _hand_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there, back = await asyncio.open_connection(*self._broker)
         except OSError:
@@ -44,7 +47,8 @@ class Relay:
         try:
             _hurry(writer)
             _hurry(back)
-            await _both(_pump(reader, back), _pump(there, writer))
+            with contextlib.suppress(OSError):
+                await _both(_pump(reader, back), _pump(there, writer))
         finally:
             for end in (writer, back):
                 with contextlib.suppress(OSError):

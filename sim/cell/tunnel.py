@@ -29,6 +29,7 @@ _IFF_TUN_NO_PI = 0x1001
 _MTU = 1500
 _TUN = Path("/dev/net/tun")
 _NETNS = Path("/etc/netns")
+_NAME = "dosewire-cell"
 _AT_ONCE = 64
 
 
@@ -49,7 +50,7 @@ class Tunnel:
         self.meter = Meter("ip")
         self.carries: Callable[[], bool] = lambda: True
         self.interface = INTERFACE
-        self.namespace = f"dosewire{os.getpid()}"
+        self.namespace = f"{_NAME}{os.getpid()}"
         self.host, self.port = "localhost", broker[1]
         self._far = f"up{os.getpid()}"
         # one of 16,000 small networks, so that cells of several processes stay apart
@@ -111,6 +112,7 @@ class Tunnel:
     # ---- devices ----------------------------------------------------------------------------
 
     def _make(self) -> None:
+        _sweep()
         names = _NETNS / self.namespace
         names.mkdir(parents=True, exist_ok=True)
         (names / "hosts").write_text(f"{self._net}.1 localhost\n")
@@ -180,3 +182,13 @@ def _tun(name: str) -> int:
 
 def _ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
+
+
+def _sweep() -> None:
+    """Take away the namespaces of processes that were killed; their devices went with them."""
+    for folder in _NETNS.glob(f"{_NAME}*"):
+        pid = folder.name.removeprefix(_NAME)
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            with contextlib.suppress(subprocess.CalledProcessError):
+                _ip("netns", "del", folder.name)
+            shutil.rmtree(folder, ignore_errors=True)

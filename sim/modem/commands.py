@@ -76,6 +76,8 @@ def _set(modem: "Modem", body: str) -> bool:
         modem.cmee = int(found[1])
     elif found := re.fullmatch(r"\+(CREG|CGREG|CEREG)=([0-5])", body):
         modem.reports[found[1]] = int(found[2])
+    elif found := re.fullmatch(r"\+CGEREP=([012])(,[01])?", body):
+        modem.events = found[1] != "0"
     else:
         return False
     return True

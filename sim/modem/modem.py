@@ -55,6 +55,7 @@ class Modem:
     def _clear(self) -> None:
         self.echo = True
         self.cmee = 0
+        self.events = False  # +CGEV lines are sent
         self.ready = False  # takes commands
         self.unlocked = False
         self.radio = 1
@@ -233,7 +234,8 @@ class Modem:
     def drop_context(self) -> None:
         """The network takes the context away."""
         self.active.clear()
-        self.urc("+CGEV: NW PDN DEACT 1")
+        if self.events:
+            self.urc("+CGEV: NW PDN DEACT 1")
 
     def report(self) -> None:
         """Send the unsolicited registration lines that are switched on."""
