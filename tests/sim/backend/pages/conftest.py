@@ -1,18 +1,11 @@
 """A seeded cohort, and its pages served by the real command."""
 
-import contextlib
 import datetime as dt
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
 
 import pytest
 
-from sim.backend.pages.cohort import LEDGER, STORE, Plan, make
+from sim.backend.pages.cohort import Plan, make
+from tests.sim.backend.pages.serving import served
 
 DAYS = 30
 
@@ -23,44 +16,6 @@ def cohort(tmp_path_factory):
     yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
     make(folder, Plan(12, DAYS, yesterday, seed=7), lambda done, of: None)
     return folder
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextlib.contextmanager
-def served(folder: Path):
-    """The address of the pages of a folder, once every patient was looked at."""
-    port = free_port()
-    command = [sys.executable, "-m", "sim.backend.cli", "pages", "--port", str(port)]
-    command += ["--store", str(folder / STORE), "--ledger", str(folder / LEDGER)]
-    # NiceGUI looks for pytest's variables and then wants to be its plugin
-    env = {name: word for name, word in os.environ.items() if not name.startswith("PYTEST")}
-    with (folder / "pages.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=env)
-    try:
-        base = f"http://127.0.0.1:{port}"
-
-        def ready() -> bool:
-            assert process.poll() is None, (folder / "pages.log").read_text()
-            with contextlib.suppress(OSError):
-                page = urllib.request.urlopen(base + "/", timeout=5).read().decode()
-                return "Reading the store" not in page
-            return False
-
-        end = time.monotonic() + 60
-        while not ready():
-            assert time.monotonic() < end, "never ready"
-            time.sleep(0.1)
-        yield base
-        process.terminate()
-        assert process.wait(20) == 0, (folder / "pages.log").read_text()
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture(scope="session")

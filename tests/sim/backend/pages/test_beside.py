@@ -11,7 +11,7 @@ import pytest
 
 from sim.backend.pages.cohort import LEDGER, REGISTRY, STORE
 from sim.certificates import make_pki
-from tests.sim.backend.pages.conftest import free_port
+from tests.sim.backend.pages.serving import free_port
 from tests.sim.backend.processes import Process, configure
 
 pytestmark = pytest.mark.slow
