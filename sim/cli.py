@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import signal
 import sqlite3
 import sys
 import time
@@ -17,10 +16,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from sim import scenario_cli
+from sim.ending import end_on_signals
+
 if TYPE_CHECKING:
     from sim.report import Report
 
 app = typer.Typer(name="sim", help="The simulated world.", no_args_is_help=True)
+app.command("run")(scenario_cli.run)
+app.command("list")(scenario_cli.list_)
 Runs = Annotated[Path, typer.Option(help="Folder that gets one folder for each run.")]
 _INTERRUPTED = 130
 
@@ -89,7 +93,7 @@ def _wrong(text: str) -> typer.Exit:
 async def _live(folder: Path, seed: int, console: Console) -> int:
     from sim.view import view
 
-    _end_on_signals()
+    end_on_signals()
     await view(folder, seed, console)
     return 0
 
@@ -98,7 +102,7 @@ async def _headless(folder: Path, seed: int, copy: Path | None, console: Console
     from sim.demo import demo as scripted
     from sim.report import REPORT
 
-    _end_on_signals()
+    end_on_signals()
     try:
         report = await scripted(folder, seed, lambda text: console.print(text, markup=False))
     except Exception as group:
@@ -132,14 +136,6 @@ def _show_what_is_there(folder: Path, console: Console) -> None:
         _show(compute(folder), console)
     except (OSError, sqlite3.Error, ValueError, LookupError) as error:
         console.print(f"no figures: {error}", markup=False)
-
-
-def _end_on_signals() -> None:
-    # also where a shell has let us inherit that Ctrl-C is ignored
-    task = asyncio.current_task()
-    if task is not None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 @app.command()

@@ -6,27 +6,24 @@ the registry that no dispenser has harms nobody.
 
 import asyncio
 import dataclasses
-import fcntl
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from protocol.chain import root_key
 from protocol.commands import command_key
 from protocol.schema import EpochReason, Hello, Service
 from sim.backend import registry
-from sim.backend.registry import RegistryError
+from sim.backend.registry import Entry, RegistryError, Retired
 from sim.hello import NoAnswerError, ask
-from tools.exits import ToolError
+from tools import delivered
+from tools.exits import Exit, ToolError
 from tools.flash import restarted
 from tools.port import check
 from tools.prompt import Prompt
+from tools.vault import Vault
 
 _ANSWERS_WITHIN = 10.0
-_LOCKED_FOR = 10.0
 
 
 class ProvisionError(ToolError):
@@ -44,17 +41,25 @@ class Provisioned:
     removed: int
 
 
-def provision(port: Path, path: Path, *, again: bool) -> Provisioned:
+def provision(
+    port: Path, vault: Vault, *, again: bool = False, store: str | None = None, lost: str = ""
+) -> Provisioned:
     """Provision the dispenser on `port`; with `again` even if it works already: a new epoch.
 
-    Raises ProvisionError, RegistryError, PortError or FlashError.
+    A journal whose records matter and are not at the clinic (`store`) is not replaced, unless
+    `lost` says why they are given up. Raises ProvisionError, UndeliveredError, RegistryError,
+    PortError or FlashError.
     """
     check(port)
-    hello = _before(port, again=again)
+    hello = answered(port)
+    _may_begin(port, hello, again=again)
+    if not lost:
+        delivered.refuse(port, hello, store, ended(vault.load(), hello))
     try:
-        given, key, command = _register(path, hello)
+        given, key, command = _register(vault, hello, lost)
     except OSError as error:
-        raise RegistryError(f"registry {path}: {error.strerror}; nothing was changed") from error
+        told = f"{error.strerror}; nothing was changed"
+        raise RegistryError(f"registry {vault.path}: {told}") from error
     code = (
         "from dispenser import provision\n"
         f"provision.run({given.dispenser!r}, {given.epoch}, {given.previous}, "
@@ -67,57 +72,75 @@ def provision(port: Path, path: Path, *, again: bool) -> Provisioned:
     return given
 
 
-def _before(port: Path, *, again: bool) -> Hello:
+def retire(port: Path, vault: Vault, *, store: str | None = None, lost: str = "") -> Hello:
+    """Take the epoch on `port` out of use; returns its HELLO. The journal stays as it is.
+
+    Raises UndeliveredError as long as the clinic lacks records that matter and `lost` is empty;
+    ProvisionError, RegistryError, PortError.
+    """
+    check(port)
+    hello = answered(port)
+    name = hello.device_id.hex()
+    if not vault.load().has_epoch(name, hello.epoch):
+        told = "nothing to retire, or another bench's registry"
+        raise ProvisionError(f"{port}: {name}, epoch {hello.epoch} is not in the registry: {told}")
+    if not lost:
+        delivered.refuse(port, hello, store, ended(vault.load(), hello))
+    with vault.locked():
+        known = vault.load()
+        _end(known.dispensers[name], hello, lost)
+        vault.save(known)
+    return hello
+
+
+def ended(known: registry.Registry, hello: Hello) -> Retired | None:
+    """Return how the epoch of this dispenser was taken out of use, None if it was not."""
+    entry = known.dispensers.get(hello.device_id.hex())
+    found = [old for old in entry.retired if old.epoch == hello.epoch] if entry else []
+    return found[-1] if found else None
+
+
+def answered(port: Path) -> Hello:
+    """Return the HELLO of a dispenser that runs; raises ProvisionError."""
     try:
-        hello = asyncio.run(ask(port, _ANSWERS_WITHIN))
+        return asyncio.run(ask(port, _ANSWERS_WITHIN))
     except NoAnswerError as error:
         told = "unplug it and plug it in again; if that is no help, `dosewire flash`"
         raise ProvisionError(f"{error}: not flashed, or stopped at its prompt; {told}") from error
+
+
+def _may_begin(port: Path, hello: Hello, *, again: bool) -> None:
     if hello.service in (Service.ok, Service.key_lost) and not again:
         name = _name(hello.device_id.hex(), hello.epoch, hello.service)
         raise ProvisionError(
             f"{port}: is provisioned as {name}; --again begins a new epoch and removes its "
-            f"{hello.next - hello.first} records for ever: let a gateway deliver them first"
+            f"{hello.next - hello.first} records for ever: let a gateway deliver them first",
+            Exit.PROVISIONED,
         )
-    return hello
 
 
-def _register(path: Path, hello: Hello) -> tuple[Provisioned, bytes, bytes]:
-    with _locked(path):
-        known = registry.load(path) if path.exists() else registry.Registry()
+def _end(entry: Entry, hello: Hello, lost: str) -> None:
+    entry.retired.append(Retired(hello.epoch, int(time.time()), hello.next, lost))
+
+
+def _register(vault: Vault, hello: Hello, lost: str) -> tuple[Provisioned, bytes, bytes]:
+    with vault.locked():
+        known = vault.load()
         name = hello.device_id.hex()
         entry = known.dispensers.get(name)
         if entry is None:
             name = secrets.token_hex(8)
-            entry = registry.Entry(secrets.token_hex(32), [])
+            entry = known.dispensers[name] = Entry(secrets.token_hex(32), [])
+        elif hello.epoch in entry.epochs:
+            _end(entry, hello, lost)
         epoch = 1 + secrets.randbelow(0xFFFFFFFF)
         previous = hello.epoch or (entry.epochs[-1] if entry.epochs else 0)
-        known.dispensers[name] = registry.Entry(entry.secret, [*entry.epochs, epoch])
-        registry.save(path, known)
+        entry.epochs.append(epoch)
+        vault.save(known)
     reason = EpochReason.replaced if previous else EpochReason.provisioned
     secret, device = bytes.fromhex(entry.secret), bytes.fromhex(name)
     keys = root_key(secret, device, epoch), command_key(secret, device)
     return Provisioned(name, epoch, previous, reason, hello.next - hello.first), *keys
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep others who provision at the same bench out meanwhile."""
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        end = time.monotonic() + _LOCKED_FOR
-        while not _lock(lock):
-            if time.monotonic() > end:
-                raise RegistryError(f"registry {path}: another command has it; run this again")
-            time.sleep(0.05)
-        yield
-
-
-def _lock(lock: TextIO) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _check(hello: Hello, given: Provisioned) -> None:

@@ -1,0 +1,106 @@
+"""`dosewire sim run`, `sim list`: scenarios from the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from sim.ending import end_on_signals
+
+if TYPE_CHECKING:
+    from sim.batch import Result
+
+Runs = Annotated[Path, typer.Option(help="Folder that gets one folder for each batch.")]
+_INTERRUPTED = 130
+
+
+def run(
+    scenarios: Annotated[list[str] | None, typer.Argument(help="Names, see `sim list`.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    smoke: Annotated[bool, typer.Option(help="Those marked smoke.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Instead of each scenario's own.")] = None,
+    board: Annotated[str, typer.Option(help="Board target.")] = "emulated",
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for results.json and junit.xml.")
+    ] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Play scenarios in virtual time; after each the laws and the ledger are checked.
+
+    Each run's folder keeps images, spool, store, ledger, report and timeline.html; `sim verify`
+    recomputes it. Exit codes: 0 all good, 1 something is wrong, 2 no such scenario or board, 130
+    interrupted.
+    """
+    from sim import batch
+
+    try:
+        chosen = batch.chosen(scenarios or [], everything=everything, smoke=smoke)
+    except KeyError as error:
+        raise _usage(f"no scenario {error}; `dosewire sim list` names them") from None
+    if not chosen:
+        raise _usage("name scenarios, or --all, or --smoke; `dosewire sim list` names them")
+    if board not in batch.ABILITIES:
+        raise _usage(f"no board {board!r}, only {', '.join(batch.ABILITIES)}")
+    folder = runs / time.strftime("%Y%m%d-%H%M%S-scenarios")
+    console = Console(highlight=False, soft_wrap=True)
+
+    async def play() -> list[Result]:
+        end_on_signals()
+        cache = runs / ".factory"
+        return await batch.run(
+            chosen, folder, cache, seed, board, lambda result: _tell(result, console)
+        )
+
+    try:
+        results = asyncio.run(play())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        console.print("interrupted; everything is stopped")
+        raise typer.Exit(_INTERRUPTED) from None
+    batch.write(report or folder, results)
+    bad = sum(not result.good for result in results)
+    console.print(f"{len(results) - bad} good, {bad} wrong; {report or folder}/junit.xml")
+    raise typer.Exit(1 if bad else 0)
+
+
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
+) -> None:
+    """Name all scenarios with their stories."""
+    from sim.scenarios import SCENARIOS
+
+    if as_json:
+        found = [
+            {
+                "name": s.name, "story": s.story, "days": s.days, "seed": s.seed,
+                "dispensers": list(s.dispensers), "gateways": list(s.gateways),
+                "patients": dict(s.patients), "tags": sorted(s.tags), "needs": sorted(s.needs),
+            }
+            for s in SCENARIOS.values()
+        ]  # fmt: skip
+        print(json.dumps(found))
+        return
+    width = max(map(len, SCENARIOS))
+    for scenario in SCENARIOS.values():
+        tags = f" [{', '.join(sorted(scenario.tags))}]" if scenario.tags else ""
+        print(f"{scenario.name:<{width}}  {scenario.story}{tags}")
+
+
+def _tell(result: Result, console: Console) -> None:
+    how = "skipped" if result.skipped else "good" if result.good else "WRONG"
+    console.print(f"{how:<8} {result.seconds:6.1f} s  {result.scenario}  {result.skipped}")
+    if not result.good:
+        for line in result.wrong[:20]:
+            console.print(f"    {line}", markup=False)
+        console.print(f"    replay: {result.replay}\n    look at {result.run}/timeline.html")
+
+
+def _usage(text: str) -> typer.Exit:
+    print(f"dosewire sim run: {text}", file=sys.stderr)
+    return typer.Exit(2)

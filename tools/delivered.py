@@ -1,0 +1,88 @@
+"""Which records of a dispenser are not at the clinic yet: what would be lost with its journal."""
+
+import asyncio
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from protocol import schema, wire
+from protocol.schema import Hello, MessageType, Record, RecordType
+from sim.backend.registry import Retired
+from sim.backend.store import StoreError, open_store
+from tools.exits import Exit, ToolError
+from tools.session import Session
+
+HARMLESS = (
+    RecordType.epoch, RecordType.boot, RecordType.state, RecordType.maintenance,
+    RecordType.suppressed, RecordType.heartbeat, RecordType.power,
+)  # fmt: skip
+"""What a bench makes of itself, and what nobody misses."""
+_WITHIN = 60.0
+
+
+class UndeliveredError(ToolError):
+    """Records would be lost; one line."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, Exit.UNDELIVERED)
+
+
+def refuse(port: Path, hello: Hello, store: str | None, ended: Retired | None) -> None:
+    """Raise UndeliveredError if a record that matters is not stored; reads those in question.
+
+    `store` is the backend's (file or URL); without, what the dispenser heard since it was switched
+    on counts. Records given up when the epoch was retired (`ended`) do not.
+    """
+    if hello.epoch == 0 or hello.next == hello.first:
+        return
+    stored = heard(port) if store is None else watermark(store, hello)
+    waived = ended.next if ended and ended.lost else 0
+    start = max(stored, waived, hello.first)
+    lacking = [r for r in asyncio.run(_records(port, hello, start)) if r.type not in HARMLESS]
+    if lacking:
+        dispenser = hello.device_id.hex()
+        says = "the backend has" if store else "it has heard a gateway confirm"
+        raise UndeliveredError(
+            f"{port}: {len(lacking)} records of {dispenser} are not delivered ({says} all before "
+            f"seq {stored}, the first is {lacking[0].seq}): let a gateway deliver them and give "
+            "--store, or --lost REASON"
+        )
+
+
+def watermark(store: str, hello: Hello) -> int:
+    """Return the first seq that the backend has not stored; raises ToolError."""
+    where = store if "://" in store else Path(store)
+    if isinstance(where, Path) and not where.is_file():
+        raise ToolError(f"store {store}: no such file", Exit.USAGE)
+    try:
+        opened = open_store(where, readonly=True)
+        try:
+            found = opened.streams(dispenser=hello.device_id.hex(), epoch=hello.epoch)
+        finally:
+            opened.close()
+    except (StoreError, SQLAlchemyError) as error:
+        raise ToolError(f"store {store}: {str(error).splitlines()[0]}", Exit.USAGE) from error
+    return found[0].next if found else 0
+
+
+def heard(port: Path) -> int:
+    """Return the newest watermark that the dispenser was told since it was switched on."""
+
+    async def ask() -> int:
+        async with Session(port) as session:
+            status = wire.parse(schema.Status, await session.ask(MessageType.status))
+            return status.watermark
+
+    return asyncio.run(ask())
+
+
+async def _records(port: Path, hello: Hello, start: int) -> list[Record]:
+    found: list[Record] = []
+    if start >= hello.next:
+        return found
+    async with Session(port) as session, asyncio.timeout(_WITHIN):
+        async for events in session.events(hello.epoch, start):
+            found += [wire.parse(Record, raw) for raw in wire.events_records(events)]
+            if found[-1].seq + 1 >= hello.next:
+                break
+    return found
