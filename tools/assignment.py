@@ -28,7 +28,7 @@ def _close(ledger: Ledger, dispenser: str, by: str) -> list[str]:
     found = [entry for entry in entries if entry.value == dispenser and entry.end is None]
     now = _now_ms()
     ledger.extend(
-        Draft(by, old.episode, Kind.ASSIGNMENT, old.start, now, old.value, old.id) for old in found
+        [Draft(by, e.episode, Kind.ASSIGNMENT, e.start, now, e.value, e.id) for e in found]
     )
     return [entry.episode for entry in found]
 

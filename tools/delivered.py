@@ -14,7 +14,7 @@ from tools.session import Session
 
 HARMLESS = (
     RecordType.epoch, RecordType.boot, RecordType.state, RecordType.maintenance,
-    RecordType.suppressed, RecordType.heartbeat, RecordType.power,
+    RecordType.suppressed, RecordType.heartbeat, RecordType.power, RecordType.release,
 )  # fmt: skip
 """What a bench makes of itself, and what nobody misses."""
 _WITHIN = 60.0

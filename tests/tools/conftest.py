@@ -7,6 +7,7 @@ import pytest
 from tests.tools.desk import Desk, Recorder, built, copied, desks, sources
 from tools.flash import flash
 from tools.provision import provision
+from tools.vault import Vault
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,7 @@ def provisioned(tmp_path_factory, flashed) -> Path:
     """Images of a provisioned board; registry.json beside them."""
     folder = copied(flashed, tmp_path_factory.mktemp("provisioned"))
     with desks(folder) as (desk,):
-        provision(desk.port, folder / "registry.json", again=False)
+        provision(desk.port, Vault(folder / "registry.json"))
     return folder
 
 

@@ -13,8 +13,10 @@ from protocol.schema import Service
 from sim.backend import registry
 from sim.hello import ask
 from tests.tools.desk import sources
+from tools.exits import Exit
 from tools.prompt import Prompt
 from tools.provision import provision
+from tools.vault import Vault
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +46,7 @@ def test_from_an_empty_board_to_one_in_service(bench, tmp_path):
     assert known.stat().st_mode & 0o777 == 0o600
 
     again = dosewire("provision", "--port", bench, "--registry", known)
-    assert again.returncode == 1
+    assert again.returncode == Exit.PROVISIONED
     assert told["dispenser"] in again.stderr
     assert re.search(r"removes its [1-9]\d* records for ever", again.stderr)
     assert hello(bench).epoch == told["epoch"]
@@ -68,7 +70,7 @@ def test_a_provisioning_cut_short_leaves_no_board_at_its_prompt(bench, tmp_path,
 
     monkeypatch.setattr(Prompt, "run", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        provision(Path(bench), tmp_path / "registry.json", again=False)
+        provision(Path(bench), Vault(tmp_path / "registry.json"))
     assert hello(bench).service == Service.unprovisioned
 
 

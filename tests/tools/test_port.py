@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from protocol.schema import Service
 from sim.backend.registry import RegistryError
 from tools import port as ports
 from tools import provision as provisioning
+from tools import vault
 from tools.exits import Exit
 from tools.port import PortError, check, chosen
+from tools.vault import Vault
 
 
 def dosewire(*words):
@@ -98,21 +101,21 @@ def test_a_port_where_nothing_answers_is_one_line(terminal, tmp_path):
 
 
 class Hello:
-    device_id, epoch, first, next = bytes(8), 0, 0, 0
+    device_id, epoch, first, next, service = bytes(8), 0, 0, 0, Service.unprovisioned
 
 
 def test_a_registry_that_another_command_has_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(provisioning, "_LOCKED_FOR", 0.1)
+    monkeypatch.setattr(vault, "_LOCKED_FOR", 0.1)
     path = tmp_path / "r.json"
     with (tmp_path / "r.json.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(RegistryError, match="another command has it"):
-            provisioning._register(path, Hello())
-    given, *_ = provisioning._register(path, Hello())
+            provisioning._register(Vault(path), Hello(), "")
+    given, *_ = provisioning._register(Vault(path), Hello(), "")
     assert list(json.loads(path.read_text())["dispensers"]) == [given.dispenser]
 
 
 def test_a_registry_in_no_folder_changes_nothing(terminal, tmp_path, monkeypatch):
-    monkeypatch.setattr(provisioning, "_before", lambda *_, **__: Hello())
+    monkeypatch.setattr(provisioning, "answered", lambda *_, **__: Hello())
     with pytest.raises(RegistryError, match=r"No such file.*nothing was changed"):
-        provisioning.provision(Path(terminal), tmp_path / "no" / "r.json", again=False)
+        provisioning.provision(Path(terminal), Vault(tmp_path / "no" / "r.json"))
