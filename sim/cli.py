@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import secrets
 import sqlite3
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="sim", help="The simulated world.", no_args_is_help=True)
 app.command("run")(scenario_cli.run)
 app.command("list")(scenario_cli.list_)
+app.command("fleet")(scenario_cli.fleet)
 Runs = Annotated[Path, typer.Option(help="Folder that gets one folder for each run.")]
 _INTERRUPTED = 130
 
@@ -136,6 +138,44 @@ def _show_what_is_there(folder: Path, console: Console) -> None:
         _show(compute(folder), console)
     except (OSError, sqlite3.Error, ValueError, LookupError) as error:
         console.print(f"no figures: {error}", markup=False)
+
+
+@app.command()
+def console(
+    dispensers: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 2,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8080,
+    show: Annotated[bool, typer.Option(help="Open a browser, where there is a display.")] = True,
+    seed: Annotated[int | None, typer.Option(help="Seed of the patients; random if left.")] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Play the patient in a browser, watch each record travel, break any part; Ctrl-C ends it.
+
+    Listens on this machine only. Everything behind it is real: firmware in MicroPython, gateway,
+    broker and backend as processes; the run's folder stays for `sim verify` and a closer look.
+    """
+    from sim.console.serve import console as serve
+
+    chosen = secrets.randbelow(1 << 32) if seed is None else seed
+    folder = _own_folder(runs, f"{time.strftime('%Y%m%d-%H%M%S')}-{chosen}")
+    print(f"seed {chosen}, run {folder}", flush=True)
+
+    async def run() -> None:
+        end_on_signals()
+        await serve(folder, chosen, dispensers, port, show, lambda text: print(text, flush=True))
+
+    try:
+        asyncio.run(run())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("interrupted; everything is stopped")
+        raise typer.Exit(_INTERRUPTED) from None
+    except Exception as group:
+        error = _innermost(group)
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            text = f"port {port} is taken; name another: --port 0 takes any free one"
+            print(f"dosewire sim console: {text}", file=sys.stderr)
+            raise typer.Exit(2) from error
+        _tell_failure(error, folder, Console(highlight=False, soft_wrap=True))
+        raise typer.Exit(1) from group
 
 
 @app.command()

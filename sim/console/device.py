@@ -1,0 +1,138 @@
+"""One dispenser on the screen: everything a patient can touch, every light, the sound."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from html import escape
+
+from nicegui import ui
+from nicegui.element import Element
+
+from sim.console.hands import Hands
+from sim.console.panel import Panel, css
+from sim.dispenser import Dispenser
+
+SCALE = ("none", "mild", "moderate", "severe", "very severe")
+COMPARTMENTS = 4
+QUESTIONS = 3
+_STATUS = COMPARTMENTS + QUESTIONS
+_HELD = ("pointerdown", "keydown.space", "keydown.enter")
+_LET_GO = ("pointerup", "pointerleave", "keyup.space", "keyup.enter", "blur")
+_ONCE = "(e) => { if (!e.repeat) emit() }"
+Work = Callable[[], Awaitable[None]]
+
+
+class Device:
+    """The elements of one dispenser in one browser page; `refresh` follows what it does."""
+
+    def __init__(self, dispenser: Dispenser, panel: Panel, hands: Hands) -> None:
+        self._dispenser = dispenser
+        self._panel = panel
+        self._hands = hands
+        self._lights: list[Element] = []
+        self._keys: dict[str, Element] = {}
+        self._shown: object = None
+        with ui.element("section").classes("device") as self._body:
+            self._body.props(f'aria-label="dispenser {dispenser.name}"')
+            self._bay()
+            self._questions()
+            self._scale()
+            self._foot()
+        self.refresh()
+
+    def _bay(self) -> None:
+        self._lid = self._button("lid", "lid", lambda: self._hands.lid(self._dispenser))
+        with ui.element("div").classes("bay"):
+            for number in range(1, COMPARTMENTS + 1):
+                with ui.element("div").classes("cell"):
+                    self._light(f"light of compartment {number}")
+                    self._held(f"beam{number}", str(number), f"take from compartment {number}")
+
+    def _questions(self) -> None:
+        with ui.element("div").classes("questions"):
+            for number in range(1, QUESTIONS + 1):
+                with ui.element("div").classes("question"):
+                    self._light(f"light of question {number}")
+                    _text("span", f"Question {number} (printed here)")
+
+    def _scale(self) -> None:
+        with ui.element("div").classes("scale"):
+            for number, word in enumerate(SCALE):
+                with ui.element("div"):
+                    key = self._held(f"button{number}", str(number), f"button {number}, {word}")
+                    key.classes("key")
+                    _text("span", word)
+
+    def _foot(self) -> None:
+        with ui.element("div").classes("foot"):
+            with ui.element("div").classes("state"):
+                self._light("status light")
+                _text("span", "status")
+            self._sound = _text("span", "silent").classes("sound").props('role="status"')
+            self._held("service", "service", "service button").classes("dw-quiet")
+            self._plug = self._button(
+                "dw-quiet", "plugged in", lambda: self._hands.plug(self._dispenser)
+            )
+
+    @property
+    def _plugged(self) -> bool:
+        return self._dispenser.name not in self._hands.unplugged
+
+    def _light(self, label: str) -> None:
+        light = ui.element("span").classes("light").props(f'role="img" aria-label="{label}"')
+        self._lights.append(light)
+
+    def _button(self, classes: str, text: str, work: Work) -> ui.html:
+        button = _text("button", text).classes(classes).props("type=button aria-pressed=false")
+        button.on("click", work)
+        return button
+
+    def _held(self, name: str, text: str, label: str) -> Element:
+        key = _text("button", text).props(f'type=button aria-pressed=false aria-label="{label}"')
+        self._keys[name] = key
+        for event in _HELD:
+            key.on(event, lambda: self._hands.press(self._dispenser, name), js_handler=_ONCE)
+        for event in _LET_GO:
+            key.on(event, lambda: self._hands.release(self._dispenser, name))
+        return key
+
+    def refresh(self) -> None:
+        """Show what changed since the last look."""
+        now = (self._panel.version, frozenset(self._dispenser.active), self._plugged,
+               self._dispenser.board.state)  # fmt: skip
+        if now == self._shown:
+            return
+        self._shown = now
+        for light, colour in zip(self._lights, self._panel.lights, strict=True):
+            shown = css(colour)
+            light.style(
+                replace=f"background: {shown}; box-shadow: 0 0 10px {shown}" if shown else ""
+            )
+        self._hear()
+        self._press()
+
+    def _hear(self) -> None:
+        tone = self._panel.tone_hz
+        _say(self._sound, f"♪ {tone} Hz" if tone else "silent")
+        self._sound.classes(replace="sound on" if tone else "sound")
+
+    def _press(self) -> None:
+        opened = "lid" in self._dispenser.active
+        _say(self._lid, "close the lid" if opened else "open the lid")
+        self._lid.props(f"aria-pressed={str(opened).lower()}")
+        for name, key in self._keys.items():
+            key.props(f"aria-pressed={str(name in self._dispenser.active).lower()}")
+            if name.startswith("beam"):
+                key.props(remove="disabled") if opened else key.props("disabled")
+        _say(self._plug, "plugged in" if self._plugged else "unplugged")
+        self._plug.props(f"aria-pressed={str(self._plugged).lower()}")
+        off = self._dispenser.board.state == "off"
+        self._body.classes(add="off" if off else "", remove="" if off else "off")
+
+
+def _text(tag: str, words: str) -> ui.html:
+    return ui.html(escape(words), sanitize=False, tag=tag)
+
+
+def _say(element: ui.html, words: str) -> None:
+    element.set_content(escape(words))

@@ -1,0 +1,72 @@
+"""The way of each record through journal, spool, broker, store and watermark, newest first."""
+
+from __future__ import annotations
+
+import time
+from html import escape
+
+from nicegui import ui
+
+from sim.view import STAGES, Way, Ways
+
+_EMPTY = '<p class="empty">Open the lid: each record that comes of it appears here.</p>'
+_HEADS = ("", "seq", "record", "at", *STAGES)
+
+
+class Lanes:
+    """The table of ways in one browser page."""
+
+    def __init__(self, ways: Ways) -> None:
+        self._ways = ways
+        self._html = ui.html(_EMPTY, sanitize=False)
+        self._html.props('role="region" aria-label="the way of each record" tabindex=0')
+
+    def refresh(self) -> None:
+        """Show the ways as they are now."""
+        text = table(list(self._ways.recent))
+        if text != self._html.content:
+            self._html.set_content(text)
+
+
+def table(ways: list[Way]) -> str:
+    """Return the newest ways as HTML; a stage not reached yet is a dot."""
+    if not ways:
+        return _EMPTY
+    heads = "".join(f'<span class="h" role="columnheader">{head}</span>' for head in _HEADS)
+    rows = "".join(_row(way) for way in reversed(ways))
+    return f'<div class="ways" role="table">{_across(heads)}{rows}</div>'
+
+
+def _across(cells: str) -> str:
+    return f'<span role="row" style="display: contents">{cells}</span>'
+
+
+def _row(way: Way) -> str:
+    told = [(way.dispenser, ""), (str(way.seq), "n"), (words(way.what), ""), (clock(way.t), "")]
+    cells = [
+        f'<span role="cell" class="{look}" title="{escape(text)}">{escape(text)}</span>'
+        for text, look in told
+    ]
+    cells += [_stage(way, stage) for stage in STAGES]
+    return _across("".join(cells))
+
+
+def _stage(way: Way, stage: str) -> str:
+    at = way.at.get(stage)
+    if at is None and any(later in way.at for later in STAGES[STAGES.index(stage) :]):
+        # it went by unnoticed: what came later could not be without it
+        return '<span role="cell" class="there">there</span>'
+    if at is None:
+        return '<span role="cell" class="waits" aria-label="not yet"></span>'
+    after = f"{(at - way.t) / 1e6:,.0f}" if way.t else "there"
+    return f'<span role="cell" class="there">{after}</span>'
+
+
+def words(what: str) -> str:
+    """Return a record's name as people write it."""
+    return what.replace("_", " ").lower()
+
+
+def clock(t: int) -> str:
+    """Return a time of day; empty while the record's time is not known."""
+    return time.strftime("%H:%M:%S", time.localtime(t // 10**9)) if t else ""

@@ -1,0 +1,85 @@
+"""How gateways, broker and backend are, in plain words."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from html import escape
+
+from nicegui import ui
+
+from gateway import note, status
+from sim.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One line: about what, how it is (True well, False ill, None neither), and what to do."""
+
+    part: str
+    well: bool | None
+    text: str
+
+
+class States:
+    """Asked now and then for all browser pages together: `words` is the last answer."""
+
+    def __init__(self, world: World) -> None:
+        self.words: list[Word] = []
+        self._world = world
+
+    async def look(self) -> None:
+        """Ask every gateway's daemon, and see who runs."""
+        words = []
+        for name, child in self._world.gateways.items():
+            words += await self._gateway(name) if child.running else [Word(name, False, "is off")]
+        others = {"broker": self._world.broker.pid, "backend": self._world.backend.pid}
+        for name, pid in others.items():
+            runs = pid is not None
+            words.append(Word(name, runs, "runs" if runs else "is off"))
+        self.words = words
+
+    async def _gateway(self, name: str) -> list[Word]:
+        try:
+            told = await asyncio.to_thread(status.ask, self._world.data(name))
+        except status.NoDaemonError as error:
+            return [Word(name, False, str(error))]
+        return [
+            Word(_short(finding["part"]), finding["works"], _text(finding))
+            for finding in told["findings"]
+        ]
+
+
+def _short(part: str) -> str:
+    """A port's path is its last name here: the cables are named like the dispensers."""
+    return f"port {part.rpartition('/')[2]}" if part.startswith("port ") else part
+
+
+def _text(finding: dict[str, object]) -> str:
+    text = f"{finding['text']}"
+    if "for_seconds" in finding:
+        text += f" (for {note.duration(float(str(finding['for_seconds'])))})"
+    return f"{text}: {finding['remedy']}" if finding["remedy"] else text
+
+
+class StatesCard:
+    """The words in one browser page, what does not work first."""
+
+    def __init__(self, states: States) -> None:
+        self._states = states
+        self._html = ui.html("", sanitize=False).classes("words")
+        self._html.props('role="status" aria-label="how each part is" tabindex=0')
+
+    def refresh(self) -> None:
+        """Show the last words."""
+        order = {False: 0, None: 1, True: 2}
+        words = sorted(self._states.words, key=lambda word: order[word.well])
+        text = "".join(_line(word) for word in words)
+        if text != self._html.content:
+            self._html.set_content(text)
+
+
+def _line(word: Word) -> str:
+    mark, look = {True: ("✓", "good"), False: ("✗", "bad"), None: ("·", "soft")}[word.well]
+    part, text = escape(word.part), escape(word.text)
+    return f'<div><span class="{look}">{mark}</span> <b>{part}</b> {text}</div>'
