@@ -7,6 +7,8 @@ from tools.decode import decode
 from tools.evidence import app as evidence
 from tools.flash_app import CODES, flash
 from tools.hardware import app as hardware
+from tools.journal_app import app as journal
+from tools.probe_app import probe
 from tools.provision_app import provision, registry, retire
 from tools.regenerate import app as regenerate
 from tools.release_app import app as release
@@ -25,9 +27,11 @@ app.add_typer(release, name="release")
 app.add_typer(hardware, name="hardware")
 app.command()(decode)
 app.command(epilog=f"Exit codes:\n\n{CODES}")(flash)
+app.command()(probe)
 app.command()(provision)
 app.command()(retire)
 app.add_typer(registry, name="registry")
+app.add_typer(journal, name="journal")
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 

@@ -1,16 +1,21 @@
-"""Measures what goals are set for: `make bench`, with CHECK=1 it fails where one is missed."""
+"""Measures what goals are set for: `make bench`, with CHECK=1 it fails where one is missed.
+
+The figures of a bench that has a page (`tests/bench/table.py`) are written there.
+"""
 
 import os
 import sys
 
-from tests.bench import codec, firmware, gateway, start
+from tests.bench import codec, firmware, gateway, pages, start, table, tools
 from tests.bench.figures import Bench
 
 BENCHES: dict[str, Bench] = {
     "codec": codec.figures,
     "firmware": firmware.figures,
     "gateway": gateway.figures,
+    "pages": pages.figures,
     "start": start.figures,
+    "tools": tools.figures,
 }
 
 
@@ -19,7 +24,9 @@ def main(chosen: list[str]) -> int:
     missed = 0
     for name in chosen or BENCHES:
         print(f"{name}")
+        figures = []
         for figure in BENCHES[name]():
+            figures.append(figure)
             verdict = "" if not figure.goal else "ok" if figure.met else "MISSED"
             print(
                 f"  {figure.name:44} {figure.value:>12,.1f} {figure.unit:12}"
@@ -27,6 +34,8 @@ def main(chosen: list[str]) -> int:
                 flush=True,
             )
             missed += not figure.met
+        if name in table.PAGES:
+            table.write(name, table.PAGES[name], figures)
     return 1 if missed and os.environ.get("CHECK") else 0
 
 
