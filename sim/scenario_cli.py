@@ -69,6 +69,38 @@ def run(
     raise typer.Exit(1 if bad else 0)
 
 
+def fleet(
+    count: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many.")] = 100,
+    seconds: Annotated[float, typer.Option(min=1, help="How long patients live.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Seed of the patients.")] = 1,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Run many emulated dispensers on one gateway in real time; ledger and backend must agree."""
+    from sim import factory
+    from sim.fleet import fleet as many
+
+    folder = runs / time.strftime(f"%Y%m%d-%H%M%S-fleet-{count}")
+    console = Console(highlight=False, soft_wrap=True)
+
+    async def work() -> int:
+        end_on_signals()
+        image = await factory.flashed(runs / ".factory")
+        found = await many(folder, seed, count, seconds, image, console.print)
+        for line in found.report.differences[:20]:
+            console.print(line, markup=False)
+        told = "agree" if found.report.agree else "DIFFER"
+        stored = found.report.records_stored
+        console.print(f"{count} dispensers, {stored} records: ledger and backend {told}; {folder}")
+        return 0 if found.report.agree else 1
+
+    try:
+        code = asyncio.run(work())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        console.print("interrupted; everything is stopped")
+        raise typer.Exit(_INTERRUPTED) from None
+    raise typer.Exit(code)
+
+
 def list_(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
 ) -> None:

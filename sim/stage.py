@@ -17,8 +17,8 @@ from sim.report import REPORT, Report, compute
 from sim.scenario import Scenario
 from sim.world import World
 
-_STEP_S = 600.0
-_QUIET_S = 900.0
+_STEP_S = 300.0
+_QUIET_S = 330.0
 """Of the world's time without anything new: then a run is over."""
 _LONGEST_S = 2 * DAY
 _SETTLED_S = BOOT_NS / 1e9 + 1
@@ -40,7 +40,10 @@ async def play(scenario: Scenario, folder: Path, seed: int, image: bytes) -> Rep
         folder, seed, scenario.dispensers, gateways=scenario.gateways, clock=clock, image=image
     )
     try:
-        await Stage(world, scenario.actions(seed), seed).run(scenario.days)
+        stage = Stage(world, seed)
+        await stage.begin()
+        await stage.play(scenario.actions(seed), scenario.days)
+        await world.finish()
     finally:
         await world.close()
     report = compute(folder)
@@ -51,38 +54,48 @@ async def play(scenario: Scenario, folder: Path, seed: int, image: bytes) -> Rep
 class Stage:
     """One world and what is to happen in it."""
 
-    def __init__(self, world: World, actions: list[Action], seed: int) -> None:
+    def __init__(self, world: World, seed: int) -> None:
         self.world = world
         self._clock = world.clock
-        self._actions = actions
         self._seed = seed
         self._broken: dict[tuple[str, str], Fault] = {}
-        self._start_ns = 0
-
-    async def run(self, days: float) -> None:
-        """From begin to the last record stored."""
         self._start_ns = self._clock.now_ns
+
+    async def begin(self) -> None:
+        """Let everything run; nothing is touched yet."""
         await self.world.begin()
         for gateway in self.world.gateways.values():
             await gateway.start()
-        whose = sorted({action.dispenser for action in self._actions if action.dispenser})
-        tasks = [asyncio.create_task(self._live(name)) for name in whose]
-        struck = [a for a in self._actions if a.words[0] in ("fault", "heal")]
+        await self._clock.advance(FIRST_S)
+
+    async def play(self, actions: list[Action], days: float) -> None:
+        """Let all this happen, at least so many days, then heal what is broken and come to rest.
+
+        What lies in the past happens at once.
+        """
+        whose = sorted({action.dispenser for action in actions if action.dispenser})
+        tasks = [asyncio.create_task(self._live(name, actions)) for name in whose]
+        struck = [a for a in actions if a.words[0] in ("fault", "heal")]
         tasks += [asyncio.create_task(self._happen(action)) for action in struck]
         try:
             await self._until(days * DAY, tasks)
-            await self._let(self._heal_all())
-            await self._come_to_rest()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        await self._let(self._heal_all())
+        await self._come_to_rest()
+
+    async def end(self) -> None:
+        """Ask the dispensers where their journals end, and end the programs."""
+        await self._let(self._heal_all())
+        await self._come_to_rest()
         await self.world.finish()
 
-    async def _live(self, name: str) -> None:
+    async def _live(self, name: str, actions: list[Action]) -> None:
         hands = Hands(self.world.dispensers[name], self._clock)
-        for action in (a for a in self._actions if a.dispenser == name):
-            await self._at(max(action.at, FIRST_S))
+        for action in (a for a in actions if a.dispenser == name):
+            await self._at(action.at)
             await hands.do(action)
 
     async def _at(self, at_s: float) -> None:

@@ -35,6 +35,7 @@ __all__ = ["GATEWAY", "Dispenser", "World", "WorldError"]
 GATEWAY = "gw-1"
 _TECH_WITHIN = 40.0
 _ANSWERS_WITHIN = 20.0
+_MADE_AT_ONCE = 4
 
 
 class World:
@@ -158,16 +159,21 @@ class World:
         dispenser.follow()
 
     async def _make(self, image: bytes) -> None:
-        made = []
-        for name, dispenser in self.dispensers.items():
-            given = factory.identity(self.seed, name)
-            dispenser.id, dispenser.epoch = given.id, given.epoch
-            await factory.provision(dispenser.board, image, given, self.clock)
+        # one after the other where all wait for the same time
+        at_once = asyncio.Semaphore(1 if self.virtual else _MADE_AT_ONCE)
+        given = {name: factory.identity(self.seed, name) for name in self.dispensers}
+        factory.register(self.folder / REGISTRY, list(given.values()))
+
+        async def make(name: str, dispenser: Dispenser) -> None:
+            dispenser.id, dispenser.epoch = given[name].id, given[name].epoch
+            async with at_once:
+                await factory.provision(dispenser.board, image, given[name], self.clock)
             dispenser.board.exits.clear()
-            made.append(given)
-        factory.register(self.folder / REGISTRY, made)
-        for dispenser in self.dispensers.values():
             await dispenser.power_on()
+
+        async with asyncio.TaskGroup() as tasks:
+            for name, dispenser in self.dispensers.items():
+                tasks.create_task(make(name, dispenser))
 
     async def tech(self, dispenser: Dispenser, what: str, *words: str) -> str:
         """Let a tech run `dosewire what --port ... words` on a dispenser; returns what it prints.

@@ -22,33 +22,33 @@ SCENARIOS = (
     Scenario(
         "rtc-jumps",
         "The clock module jumps by hours in a thunderstorm.",
-        days=1,
+        days=0.15,
         diary="""
-            day 1 02:00  fault rtc_jumps d1
-            day 1 03:00  open; take 1; close
-            day 1 12:00  press 1
+            day 1 00:10  fault rtc_jumps d1
+            day 1 00:40  open; take 1; close
+            day 1 02:30  press 1
         """,
         expect=(count("dose", 1), count("response", 1)),
     ),
     Scenario(
         "rtc-missing",
         "The clock module falls off its pins and power is cut.",
-        days=1,
+        days=0.15,
         diary="""
-            day 1 02:00  fault rtc_dead d1
-            day 1 03:00  fault power_cut d1 for 10 min
-            day 1 04:00  open; take 1; close
-            day 1 12:00  heal rtc_dead
+            day 1 00:10  fault rtc_dead d1
+            day 1 00:20  fault power_cut d1 for 10 min
+            day 1 01:00  open; take 1; close
+            day 1 02:00  heal rtc_dead
         """,
         expect=(count("dose", 1),),
     ),
     Scenario(
         "rtc-drifts",
         "The clock module runs a second fast every minute.",
-        days=1,
+        days=0.15,
         diary="""
-            day 1 01:00  fault rtc_drifts d1 for 12 h
-            day 1 06:00  open; take 1; close
+            day 1 00:10  fault rtc_drifts d1 for 3 h
+            day 1 02:50  open; take 1; close
         """,
         expect=(count("dose", 1),),
     ),

@@ -14,7 +14,6 @@ SCENARIOS = (
             day 1 20:10  open; take 2; close
         """,
         expect=(count("dose", 2), count("response", 1, button=0), unprompted),
-        tags=_SMOKE,
     ),
     Scenario(
         "six-missed-days",
@@ -52,16 +51,16 @@ SCENARIOS = (
     Scenario(
         "changed-mind",
         "A wrong button, corrected within seconds; the same again is one answer.",
-        days=0.1,
-        diary="day 1 01:00  press 4; press 1; wait 30 s; press 2; press 2",
+        days=0.005,
+        diary="day 1 00:01  press 4; press 1; wait 30 s; press 2; press 2",
         expect=(count("response", 1, button=1, corrects=1), unprompted),
         tags=_SMOKE,
     ),
     Scenario(
         "refill-by-caregiver",
         "A caregiver fills all four compartments and says nothing: a refill is suspected.",
-        days=0.5,
-        diary="day 1 10:00  open; take 1; take 2; take 3; take 4; close",
+        days=0.005,
+        diary="day 1 00:01  open; take 1; take 2; take 3; take 4; close",
         expect=(count("refill", 1), count("dose", 4)),
         tags=_SMOKE,
     ),
@@ -81,8 +80,8 @@ SCENARIOS = (
     Scenario(
         "lid-left-open",
         "The lid stays open over lunch; nobody reaches in.",
-        days=0.25,
-        diary="day 1 02:00  open; wait 40 min; close",
+        days=0.05,
+        diary="day 1 00:05  open; wait 40 min; close",
         expect=(count("dose", 0), count("lid_closed", 1), at_least("refill", 1)),
     ),
 )

@@ -15,13 +15,13 @@ SCENARIOS = (
         tags=frozenset({"slow"}),
     ),
     Scenario(
-        "broker-away-for-an-hour",
-        "No broker while a dose is taken.",
-        days=0.2,
+        "broker-away",
+        "No broker for a quarter of an hour, in which a dose is taken.",
+        days=0.02,
         diary="""
-            day 1 01:00  fault broker_down for 1 h
-            day 1 01:20  open; take 1; close
-            day 1 01:40  press 4
+            day 1 00:02  fault broker_down for 15 min
+            day 1 00:05  open; take 1; close
+            day 1 00:10  press 4
         """,
         expect=(count("dose", 1), faults("broker_down")),
         tags=_SMOKE,
@@ -29,11 +29,11 @@ SCENARIOS = (
     Scenario(
         "backend-away-overnight",
         "The backend is updated at night and takes its time.",
-        days=1,
+        days=0.2,
         diary="""
-            day 1 01:00  fault backend_down for 6 h
-            day 1 02:00  open; take 1; close
-            day 1 05:00  press 3
+            day 1 00:10  fault backend_down for 4 h
+            day 1 01:00  open; take 1; close
+            day 1 03:00  press 3
         """,
         expect=(count("dose", 1), faults("backend_down")),
     ),
@@ -52,25 +52,25 @@ SCENARIOS = (
     Scenario(
         "gateway-swapped",
         "A technician swaps the gateway; the old one's spool is gone with what it held.",
-        days=2,
+        days=0.2,
         diary="""
-            day 1 08:00  open; take 1; close
-            day 1 19:00  fault broker_down for 2 h
-            day 1 20:00  open; take 2; close
-            day 1 20:30  fault gateway_replaced for 30 min
-            day 1 20:40  press 2
-            day 2 08:00  open; take 1; close
+            day 1 00:10  open; take 1; close
+            day 1 01:00  fault broker_down for 1 h
+            day 1 01:10  open; take 2; close
+            day 1 01:20  fault gateway_replaced for 30 min
+            day 1 01:30  press 2
+            day 1 04:00  open; take 1; close
         """,
         expect=(count("dose", 3), faults("gateway_replaced", "broker_down")),
     ),
     Scenario(
         "record-forged-in-the-spool",
         "Somebody changes a record in the gateway: refused, named, read again.",
-        days=0.5,
+        days=0.02,
         diary="""
-            day 1 01:00  fault broker_down for 2 h
-            day 1 01:30  open; take 1; close
-            day 1 02:00  fault record_altered_in_spool for 10 min
+            day 1 00:02  fault broker_down for 15 min
+            day 1 00:05  open; take 1; close
+            day 1 00:10  fault record_altered_in_spool for 2 min
         """,
         expect=(count("dose", 1), refused(1), faults("record_altered_in_spool")),
         tags=_SMOKE,
@@ -78,49 +78,53 @@ SCENARIOS = (
     Scenario(
         "gateway-killed-again-and-again",
         "The gateway dies three times in an hour while doses are taken.",
-        days=0.25,
+        days=0.03,
         diary="""
-            day 1 01:00  fault gateway_killed for 5 min
-            day 1 01:02  open; take 1; close
-            day 1 01:20  fault gateway_killed for 5 min
-            day 1 01:22  press 2
-            day 1 01:40  fault gateway_killed for 5 min
-            day 1 01:44  open; take 2; close
+            day 1 00:02  fault gateway_killed for 5 min
+            day 1 00:04  open; take 1; close
+            day 1 00:12  fault gateway_killed for 5 min
+            day 1 00:14  press 2
+            day 1 00:22  fault gateway_killed for 5 min
+            day 1 00:26  open; take 2; close
         """,
         expect=(count("dose", 2), faults("gateway_killed")),
     ),
     Scenario(
         "spool-corrupt",
         "The gateway's SD card spoils the spool while the uplink is down.",
-        days=1,
+        days=0.06,
         diary="""
-            day 1 01:00  fault broker_down for 4 h
-            day 1 02:00  open; take 1; close
-            day 1 03:00  fault spool_corrupt for 10 min
-            day 1 04:00  open; take 2; close
+            day 1 00:05  fault broker_down for 1 h
+            day 1 00:15  open; take 1; close
+            day 1 00:25  fault spool_corrupt for 10 min
+            day 1 00:45  open; take 2; close
         """,
         expect=(count("dose", 2), faults("broker_down")),
     ),
     Scenario(
         "read-by-two-gateways",
         "The dispenser is carried between two rooms with a gateway each.",
-        days=2,
+        days=0.15,
         gateways=("gw-1", "gw-2"),
         diary="""
-            day 1 08:00  open; take 1; close
-            day 1 12:00  fault cable_in_other_gateway d1 for 20 h
-            day 1 20:00  open; take 2; close
-            day 2 18:00  open; take 2; close
+            day 1 00:10  open; take 1; close
+            day 1 00:30  fault cable_in_other_gateway d1 for 2 h
+            day 1 01:00  open; take 2; close
+            day 1 03:00  open; take 2; close
         """,
         expect=(count("dose", 3), faults("cable_in_other_gateway")),
     ),
     Scenario(
         "noisy-line",
-        "A bad cable flips, drops and doubles bytes for half a day.",
-        days=1,
-        patients={"d1": "regular"},
-        diary="day 1 06:00  fault line_noisy d1 for 12 h",
-        expect=(at_least("dose", 1), faults("line_noisy")),
+        "A bad cable flips, drops and doubles bytes for two hours.",
+        days=0.12,
+        diary="""
+            day 1 00:05  fault line_noisy d1 for 2 h
+            day 1 00:20  open; take 1; close; press 2
+            day 1 00:50  open; take 2; take 3; close
+            day 1 01:20  open; take 4; close
+        """,
+        expect=(count("dose", 4), faults("line_noisy")),
     ),
     Scenario(
         "two-patients-one-gateway",

@@ -17,11 +17,11 @@ SCENARIOS = (
     Scenario(
         "cut-with-the-lid-open",
         "Power goes with the lid open and comes back a minute later.",
-        days=0.1,
+        days=0.01,
         diary="""
-            day 1 00:30  open
-            day 1 00:31  fault power_cut d1 for 1 min
-            day 1 00:40  close
+            day 1 00:02  open
+            day 1 00:03  fault power_cut d1 for 1 min
+            day 1 00:10  close
         """,
         expect=(count("state", 1), count("lid_closed", 1), faults("power_cut")),
         tags=frozenset({"smoke"}),
@@ -29,11 +29,11 @@ SCENARIOS = (
     Scenario(
         "cut-inside-a-write",
         "Power dies while a dose is being written.",
-        days=0.2,
+        days=0.03,
         diary="""
-            day 1 01:00  fault power_cut_in_flash_write d1 for 30 min
-            day 1 01:10  press 3
-            day 1 02:00  open; take 2; close
+            day 1 00:03  fault power_cut_in_flash_write d1 for 15 min
+            day 1 00:10  press 3
+            day 1 00:30  open; take 2; close
         """,
         expect=(count("dose", 1), faults("power_cut_in_flash_write")),
         needs=frozenset({"flash cut"}),
@@ -41,12 +41,12 @@ SCENARIOS = (
     Scenario(
         "brown-out-night",
         "A loose contact all night, with a backlog and no uplink.",
-        days=1,
+        days=0.2,
         diary="""
-            day 1 00:30  fault broker_down for 9 h
-            day 1 01:00  open; take 1; close; press 2
-            day 1 02:00  fault brown_out d1 for 2 h
-            day 1 08:00  open; take 2; close
+            day 1 00:10  fault broker_down for 3 h
+            day 1 00:20  open; take 1; close; press 2
+            day 1 00:40  fault brown_out d1 for 1 h
+            day 1 02:00  open; take 2; close
         """,
         expect=(
             count("dose", 2),
