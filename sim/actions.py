@@ -5,8 +5,10 @@ A line of a diary names a time and what happens then, in order, one after the ot
     day 1 08:05  open; take 2; press 3; close
     day 3 12:00  d2: open; close
     day 4 06:30  fault broker_down for 2 d
+    day 5 09:10:04.250  touch button2 on
 
-Times are the world's (UTC), days count from 1. `for` lets a fault heal by itself.
+Times are the world's (UTC), days count from 1. `for` lets a fault heal by itself; `touch` makes one
+input active or not, as a recording of what was done by hand tells it.
 """
 
 import dataclasses
@@ -14,9 +16,13 @@ import re
 from collections.abc import Iterator
 
 DAY = 86_400.0
-_LINE = re.compile(r"day (\d+) (\d\d):(\d\d)(?::(\d\d))?\s+(?:([a-z0-9-]+):\s+)?(.+)")
+_LINE = re.compile(
+    r"day (\d+) (\d\d):(\d\d)(?::(\d\d(?:\.\d{1,3})?))?\s+(?:([a-z0-9-]+):\s+)?(.+)"
+)
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": DAY}
-_AT_DISPENSER = {"open": 0, "close": 0, "take": 1, "press": 1, "service": 0, "reach": 2, "wait": 2}
+_AT_DISPENSER = {
+    "open": 0, "close": 0, "take": 1, "press": 1, "service": 0, "reach": 2, "wait": 2, "touch": 2,
+}  # fmt: skip
 
 
 class DiaryError(ValueError):
@@ -47,7 +53,7 @@ def _line(line: str, dispenser: str) -> Iterator[Action]:
     if found is None:
         raise DiaryError(f"{line!r}: not `day N HH:MM  thing; thing`")
     day, hour, minute, second, named, things = found.groups()
-    at = (int(day) - 1) * DAY + int(hour) * 3600 + int(minute) * 60 + int(second or 0)
+    at = (int(day) - 1) * DAY + int(hour) * 3600 + int(minute) * 60 + float(second or 0)
     for thing in things.split(";"):
         words = tuple(thing.split())
         _check(line, words)

@@ -30,6 +30,8 @@ class Hands:
             await self._hold("service", _HELD_S)
         elif word == "reach":
             await self._hold(f"beam{rest[0]}", float(rest[1]))
+        elif word == "touch":
+            await self._edge(rest[0], rest[1] == "on", 0)
         elif word == "wait":
             await self._clock.sleep(seconds(rest[0], rest[1]))
         else:
