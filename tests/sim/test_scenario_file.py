@@ -77,4 +77,4 @@ def test_what_is_written_is_read_again(
     again = load(written(tmp_path_factory.mktemp("f"), dump(scenario)))
     assert (again.story, again.seed, again.patients) == (story, seed, {"d1": "regular"})
     assert diary(again.diary) == diary(scenario.diary)
-    assert [a.at for a in diary(again.diary)] == [t / 1000 for t in sorted(millis)]
+    assert [round(a.at * 1000) for a in diary(again.diary)] == sorted(millis)
