@@ -162,6 +162,11 @@ def _crsm(modem: "Modem", body: str) -> None:
     error = _sim_error(modem)
     if error:
         _error(modem, error)
+    elif body == "+CRSM=176,12258,0,0,10":
+        # EF_ICCID holds its digits swapped in pairs (ETSI TS 102 221 clause 13.2)
+        digits = modem.card.iccid.ljust(20, "F")
+        swapped = "".join(digits[i + 1] + digits[i] for i in range(0, 20, 2))
+        modem.answer([f'+CRSM: 144,0,"{swapped}"'], "OK")
     elif body == "+CRSM=176,28539,0,0,12":
         modem.answer([f'+CRSM: 144,0,"{modem.card.forbidden.hex().upper()}"'], "OK")
     elif found := re.fullmatch(r'\+CRSM=214,28539,0,0,12,"?([0-9A-F]{24})"?', body):
@@ -200,8 +205,12 @@ def _registration(modem: "Modem", body: str) -> None:
 def _cops(modem: "Modem", body: str) -> None:
     network = modem.network
     if body == "+COPS?":
-        name = f',0,"{network.operator}",7' if modem.serving else ""
+        shown = f'2,"{network.plmn}"' if modem.numeric else f'0,"{network.operator}"'
+        name = f",{shown},7" if modem.serving else ""
         modem.answer([f"+COPS: {0 if modem.automatic else 2}{name}"], "OK")
+    elif found := re.fullmatch(r"\+COPS=3,([02])", body):
+        modem.numeric = found[1] == "2"
+        modem.answer([], "OK")
     elif body == "+COPS=2":
         modem.automatic = False
         modem.detach()
@@ -212,8 +221,8 @@ def _cops(modem: "Modem", body: str) -> None:
             modem.search()
         modem.answer([], "OK", 1.0)
     elif body == "+COPS=?":
-        found = f'+COPS: (2,"{network.operator}","Ex","{network.plmn}",7),,(0-4),(0-2)'
-        modem.answer([found], "OK", 20.0)
+        line = f'+COPS: (2,"{network.operator}","Ex","{network.plmn}",7),,(0-4),(0-2)'
+        modem.answer([line], "OK", 20.0)
     else:
         _error(modem, 4)
 
@@ -242,6 +251,9 @@ def _cgdcont(modem: "Modem", body: str) -> None:
     if body == "+CGDCONT?":
         known = sorted(modem.contexts.items())
         modem.answer([f'+CGDCONT: {cid},"{p}","{a}",,0,0' for cid, (p, a) in known], "OK")
+    elif body == "+CGDCONT=?":
+        families = ("IP", "IPV6", "IPV4V6")
+        modem.answer([f'+CGDCONT: (1-9),"{p}",,,(0-2),(0-4)' for p in families], "OK")
     elif found := re.fullmatch(r'\+CGDCONT=([1-9]),"(IP|IPV6|IPV4V6)","([^"]*)"', body):
         modem.contexts[int(found[1])] = (found[2], found[3])
         modem.answer([], "OK")
@@ -292,7 +304,22 @@ def _cgpaddr(modem: "Modem", body: str) -> None:
 
 
 def _character_set(modem: "Modem", body: str) -> None:
-    modem.answer(['+CSCS: "IRA"'], "OK") if body == "+CSCS?" else _error(modem, 4)
+    answers = {"+CSCS?": ['+CSCS: "IRA"'], "+CSCS=?": ['+CSCS: ("IRA")'], '+CSCS="IRA"': []}
+    modem.answer(answers[body], "OK") if body in answers else _error(modem, 4)
+
+
+def _dial(modem: "Modem", body: str) -> None:
+    # 27.007 clause 10.2.1.1: *99***<cid># asks for packet data, bytes are data from CONNECT on
+    found = re.fullmatch(r"D\*99\*\*\*([1-9])#", body)
+    if found is None or not modem.serving:
+        modem.answer([], "NO CARRIER")
+        return
+
+    def done(works: bool) -> None:
+        modem.answer([], "CONNECT 150000000" if works else "NO CARRIER")
+        modem.in_data = works
+
+    modem.activate(int(found[1]), done)
 
 
 def _cmee(modem: "Modem", body: str) -> None:
@@ -319,5 +346,6 @@ _HANDLERS: dict[str, _Handler] = {
     "+CGATT": _cgatt,
     "+CGPADDR": _cgpaddr,
     "+CSCS": _character_set,
+    "D": _dial,
     "+CMEE": _cmee,
 }

@@ -55,6 +55,8 @@ class Modem:
     def _clear(self) -> None:
         self.echo = True
         self.cmee = 0
+        self.numeric = False  # +COPS? gives numbers instead of names
+        self.in_data = False  # bytes are data, no commands
         self.events = False  # +CGEV lines are sent
         self.ready = False  # takes commands
         self.unlocked = False
@@ -257,7 +259,7 @@ class Modem:
 
     def feed(self, data: bytes) -> None:
         """Take what the host sends."""
-        if not self.present or self.faults.hang or self.faults.dead:
+        if not self.present or self.faults.hang or self.faults.dead or self.in_data:
             return
         for byte in data:
             if self.echo:
