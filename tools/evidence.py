@@ -24,7 +24,7 @@ from sim.backend.evidence.adherence import Figures, Share
 from sim.backend.evidence.sheets import SheetError
 from sim.backend.evidence.study import Result, Study, evaluate
 from tools.people import enter, entries
-from tools.report import freeze, report
+from tools.report import emerge, freeze, report
 
 app = typer.Typer(no_args_is_help=True, help="What records and openings can prove.")
 _CUT = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
@@ -34,7 +34,7 @@ _COLUMNS = ("monitor", "corrections", "days", "recorded", "added", "expected", "
 _SHARES = ("taking", "taking_capped", "correct_dosing", "implementation", "timing")
 
 
-for command in (report, freeze, enter, entries):
+for command in (report, freeze, emerge, enter, entries):
     app.command()(command)
 
 

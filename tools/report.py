@@ -1,4 +1,4 @@
-"""`dosewire evidence report` and `freeze`: what a store and its ledger prove of an episode.
+"""`dosewire evidence report`, `freeze` and `emerge`: what a store and its ledger prove.
 
 Exit codes: 0 done, 2 wrong input, said in one line.
 """
@@ -17,14 +17,15 @@ from rich.text import Text
 from sqlalchemy.exc import DatabaseError
 
 from sim.backend.evidence.calendar import Mark
-from sim.backend.evidence.entries import RuleError
+from sim.backend.evidence.emerge import sheet
+from sim.backend.evidence.entries import Kind, RuleError
 from sim.backend.evidence.ledger import Frozen, Ledger, LedgerError
 from sim.backend.evidence.plain import Change, changes, plain, text
 from sim.backend.evidence.programme import Programme
 from sim.backend.evidence.report import SAYS, Basis, Compartment, Evidence, PeriodError, Report
 from sim.backend.evidence.sheets import SheetError, days_sheet
 from sim.backend.evidence.sources import links, place, rows
-from sim.backend.store import StoreError, open_store
+from sim.backend.store import Store, StoreError, open_store
 from tools.people import LedgerPath, fail, now_ms
 
 _WIDE = 110
@@ -106,6 +107,29 @@ def freeze(
         print(f"  {_clean(str(change))}")
 
 
+def emerge(
+    store: StorePlace,
+    ledger: LedgerPath,
+    site: Annotated[str | None, typer.Option(metavar="SITE", help="Only patients of it.")] = None,
+) -> None:
+    """Print a sheet for reporting the adherence of all patients (EMERGE), as Markdown."""
+    try:
+        people = Ledger(ledger, now_ms, create=False)
+        try:
+            programme = Programme(people.entries())
+        finally:
+            people.close()
+        episodes = programme.only(Kind.EPISODE)
+        chosen = [e.episode for e in episodes if site in (None, e.value.split()[1])]
+        opened = open_store(place(store), readonly=True)
+        try:
+            print(sheet([_evidence(opened, programme, each) for each in chosen]), end="")
+        finally:
+            opened.close()
+    except _WRONG as error:
+        fail("emerge", _one_line(error))
+
+
 _WRONG = (RuleError, LedgerError, StoreError, PeriodError, SheetError, DatabaseError, KeyError)
 
 
@@ -116,21 +140,22 @@ def _one_line(error: Exception) -> Exception:
 
 
 def _make(store: str, ledger: Path, episode: str, period: str) -> tuple[Report, list[Frozen]]:
-    where = place(store)
     people = Ledger(ledger, now_ms, create=False)
     try:
         programme = Programme(people.entries())
         frozen = people.frozen(episode, period)
     finally:
         people.close()
-    opened = open_store(where, readonly=True)
+    opened = open_store(place(store), readonly=True)
     try:
-        held = rows(opened, programme.dispensers(episode))
-        told = links(opened, held)
+        return _evidence(opened, programme, episode).report(period), frozen
     finally:
         opened.close()
-    evidence = Evidence(Basis(programme, held, now_ms(), told), episode)
-    return evidence.report(period), frozen
+
+
+def _evidence(store: Store, programme: Programme, episode: str) -> Evidence:
+    held = rows(store, programme.dispensers(episode))
+    return Evidence(Basis(programme, held, now_ms(), links(store, held)), episode)
 
 
 def _write(path: Path, made: Report, inputs: tuple[Path, ...]) -> None:

@@ -129,6 +129,13 @@ def test_wrong_entries_are_one_line_and_change_nothing(folder, words, told):
     assert run("entries", "--ledger", LEDGER).stdout == before
 
 
+def test_the_emerge_sheet_of_a_site(folder):
+    places = ("--store", STORE, "--ledger", LEDGER)
+    told = run("emerge", *places, "--site", "north").stdout
+    assert "of 1 patients, 1 compartments" in told and "Initiation: 1 of 1" in told
+    assert "of 0 patients" in run("emerge", *places, "--site", "south").stdout
+
+
 def test_what_is_not_there_is_one_line(folder):
     for result, told in (
         (report(episode="e7", code=2), "no episode 'e7'"),
