@@ -10,6 +10,7 @@ import msgspec
 from sim import factory, timeline
 from sim.report import Report
 from sim.scenario import Outcome, Scenario
+from sim.scenario_file import load
 from sim.scenarios import SCENARIOS
 from sim.stage import play
 
@@ -41,10 +42,13 @@ class Result(msgspec.Struct, kw_only=True):
 
 
 def chosen(names: Sequence[str], *, everything: bool, smoke: bool) -> list[Scenario]:
-    """Return the scenarios that are meant, in their order. Raises KeyError for a name of none."""
+    """Return the scenarios that are meant, in their order; `x.toml` is a file's.
+
+    Raises KeyError for a name of none, ScenarioFileError for a file that is none.
+    """
     if everything or smoke:
         return [s for s in SCENARIOS.values() if everything or "smoke" in s.tags]
-    return [SCENARIOS[name] for name in names]
+    return [load(Path(name)) if name.endswith(".toml") else SCENARIOS[name] for name in names]
 
 
 async def run(
