@@ -17,6 +17,7 @@ _ALL = const(255)
 _POLL_MS = const(500)
 _PATIENCE = const(1800)  # polls, 15 min
 _READ_MS = const(500)  # for the host to read the last answer
+_REST_MS = const(50)
 
 
 class Release:
@@ -73,7 +74,7 @@ class Release:
         except OSError:
             self._work = None
             self._installing = False
-            self._refuse(self._ref, codes.REFUSED_SIZE, self._command[1:4])
+            self._refuse(self._ref, codes.REFUSED_SIZE)
         return 0
 
     # ---- messages ----------------------------------------------------------------------------
@@ -85,16 +86,15 @@ class Release:
         if self._installing:
             self._progress(ref)
             return
-        if not (signed and command == self._command):
-            reason = self._judge(signed, counter, fields)
-            if reason:
-                self._refuse(ref, reason, fields[:3])
-                return
-            self._slots.receive(struct.pack(_FORM, *command))
-            self._command = command
-            self._rest = None
-        self._authority.spend(counter)
-        self._start(ref, self._look())
+        if signed and command == self._command:
+            self._authority.spend(counter)
+            self._start(ref, self._look())
+            return
+        reason = self._judge(signed, counter, fields)
+        if reason:
+            self._refuse(ref, reason, fields[:3])
+        else:
+            self._start(ref, self._accept(command))
 
     def _judge(self, signed, counter, fields):
         # why this command is not followed, 0 if it is
@@ -132,21 +132,7 @@ class Release:
                 self._refuse(ref, codes.REFUSED_SIZE)
                 return
             self._offset = end
-            if end == size:
-                self._finish(ref)
-            else:
-                self._progress(ref)
-
-    def _finish(self, ref):
-        # the file is there: if it is what was announced
-        _, path, _, digest = self._wanted
-        if digest_of(self._slots.path(PART)) == digest:
-            self._slots.place(path)
-            self._start(ref, self._look())
-        else:
-            self._slots.drop(PART)
-            self._offset = 0
-            self._refuse(ref, codes.REFUSED_DIGEST)
+            self._start(ref, self._finish() if end == size else self._rest_a_while())
 
     def _end(self, ref):
         if self._installing:
@@ -166,6 +152,39 @@ class Release:
         self._work = work
         self._wake()
 
+    def _accept(self, command):
+        # the release to fall back to is given up only when it is not needed any more
+        while not self._settled():
+            yield _POLL_MS
+        self._command = self._rest = self._wanted = None
+        for wait in self._slots.receive(struct.pack(_FORM, *command)):
+            yield wait
+        self._command = command  # not before: the same command again begins anew
+        yield _REST_MS
+        self._authority.spend(command[0])
+        yield _REST_MS
+        for wait in self._look():
+            yield wait
+
+    def _rest_a_while(self):
+        # others come first: each write may have held them up for two erases
+        yield _REST_MS
+
+    def _finish(self):
+        # the file is there: if it is what was announced
+        _, path, _, digest = self._wanted
+        yield _REST_MS
+        if digest_of(self._slots.path(PART)) != digest:
+            self._slots.drop(PART)
+            self._offset = 0
+            self._note(codes.REFUSED_DIGEST, self._command[1:4])
+            return
+        for wait in self._slots.place(path):
+            yield wait
+        yield _REST_MS
+        for wait in self._look():
+            yield wait
+
     def _look(self):
         # finds what is wanted next
         size, digest = self._command[5:]
@@ -179,6 +198,7 @@ class Release:
         while self._rest:
             _, path, size, digest = self._rest[-1]
             if not matches(self._slots.path(path), size, digest):
+                yield 0
                 self._want(self._rest[-1])
                 return
             self._rest.pop()
@@ -195,8 +215,11 @@ class Release:
             raise Unfit(codes.REFUSED_SIZE)
 
     def _parse(self):
-        with open(self._slots.path(MANIFEST)) as file:
-            return parse(file, self._command[1:4], self._command[4], *self._platform)
+        try:
+            with open(self._slots.path(MANIFEST)) as file:
+                return parse(file, self._command[1:4], self._command[4], *self._platform)
+        except MemoryError:
+            raise Unfit(codes.REFUSED_SIZE)
 
     def _install(self):
         # every hash once more, then the switch
@@ -219,15 +242,14 @@ class Release:
             yield _POLL_MS
         while not self._settled():
             yield _POLL_MS
-        self._switch()
+        self._tell(self._records.command, codes.RELEASE_RECEIVED, self._command[1:4], 0)
+        yield 0
+        self._slots.switch()
+        yield 0
+        self._slots.drop(INCOMING)
         self._progress(self._ref)
         yield _READ_MS
         self._restart()
-
-    def _switch(self):
-        self._tell(self._records.command, codes.RELEASE_RECEIVED, self._command[1:4], 0)
-        self._slots.switch()
-        self._slots.drop(INCOMING)
 
     # ---- what became of it -------------------------------------------------------------------
 

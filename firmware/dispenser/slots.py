@@ -74,11 +74,13 @@ class Slots:
         return "%s/slots/%s/%s" % (self._root, self.other, name)
 
     def receive(self, command):
-        # from now on it holds no release that could start
+        # from now on it holds no release that could start; bit by bit, yields ms to wait
+        self._make_folder(self.path("")[:-1])
+        self.drop(_STATE)
+        yield 0
+        self.drop(PART)
+        yield 0
         with self._guard:
-            self._make_folder(self.path("")[:-1])
-            self.drop(_STATE)
-            self.drop(PART)
             self._write(self.path(INCOMING), "wb", command)
 
     def incoming(self):
@@ -102,12 +104,13 @@ class Slots:
             return 0
 
     def place(self, path):
-        # the file is whole: it takes its place
+        # the file is whole: it takes its place; bit by bit, yields ms to wait
+        at = path.find("/")
+        while at > 0:
+            self._make_folder(self.path(path[:at]))
+            yield 0
+            at = path.find("/", at + 1)
         with self._guard:
-            at = path.find("/")
-            while at > 0:
-                self._make_folder(self.path(path[:at]))
-                at = path.find("/", at + 1)
             os.rename(self.path(PART), self.path(path))
 
     def drop(self, path):
@@ -144,7 +147,8 @@ class Slots:
 
     def _make_folder(self, path):
         try:
-            os.mkdir(path)
+            with self._guard:
+                os.mkdir(path)
         except OSError as error:
             if error.errno != 17:  # EEXIST
                 raise

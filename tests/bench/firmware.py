@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from protocol.schema import MessageType
+from tests.bench import frozen, gaps, transfer
 from tests.bench.figures import Figure
 from tests.firmware import rig
 from tests.support import micropython
@@ -28,24 +29,6 @@ lost to addresses."""
 _HEAP = 240 * 1024
 _LOAD_S = 15.0
 _SEED = 4
-# a task that is due every 5 ms notes by how much it is late
-_PROBE = """
-    import asyncio, time
-    from array import array
-    gaps = array("H", bytes(4002))
-    async def probe():
-        last = time.ticks_ms()
-        while True:
-            await asyncio.sleep_ms(5)
-            now = time.ticks_ms()
-            gaps[min(time.ticks_diff(now, last), 2000)] += 1
-            last = now
-    whole = dispenser._run
-    async def probed():
-        await asyncio.gather(whole(), probe())
-    dispenser._run = probed
-    dispenser.run()
-"""
 
 
 def figures() -> Iterator[Figure]:
@@ -60,6 +43,8 @@ def figures() -> Iterator[Figure]:
         for erase_ms, most in ((45, (100.0, 250.0)), (400, (None, None))):
             loaded = rig.copy(folder, _folder(scratch, f"erase{erase_ms}"))
             yield from _gaps(loaded, erase_ms, *most)
+        yield from frozen.figures(rig.copy(folder, _folder(scratch, "frozen")), 45)
+        yield from transfer.figures(rig.copy(folder, _folder(scratch, "transfer")), 45)
 
 
 def _folder(scratch: str, name: str) -> Path:
@@ -120,11 +105,7 @@ async def _press(board: rig.Rig, seconds: float) -> None:
 def _gaps(
     folder: Path, erase_ms: int, most_p99: float | None, most: float | None
 ) -> Iterator[Figure]:
-    with rig.files(folder) as system:
-        with system.open("/main.py", "r") as file:
-            text = file.read()
-        with system.open("/main.py", "w") as file:
-            file.write(text.replace("    dispenser.run()\n", _PROBE))
+    gaps.install(folder)
     histogram: list[int] = []
     resets: list[object] = []
 
@@ -137,19 +118,10 @@ def _gaps(
         with contextlib.suppress(asyncio.CancelledError):
             await reading
         resets[:] = board.board.exits[len(resets) :]
-        text = await board.mpremote("resume", "exec", "print(list(gaps))")
-        histogram.extend(json.loads(text))
+        histogram.extend(await gaps.read(board))
 
     rig.play(folder, scenario, erase_ms)
-    total, seen, p99 = sum(histogram), 0, 0
-    for ms, count in enumerate(histogram):
-        seen += count
-        if seen >= total * 0.99:
-            p99 = ms
-            break
-    worst = max(ms for ms, count in enumerate(histogram) if count)
-    yield Figure(f"feed late by, {erase_ms} ms erases, under load: p99", p99, "ms", most=most_p99)
-    yield Figure(f"feed late by, {erase_ms} ms erases, under load: max", worst, "ms", most=most)
+    yield from gaps.figures(f"{erase_ms} ms erases, under load", histogram, most_p99, most)
     yield Figure(f"resets, {erase_ms} ms erases, under load", len(resets), "", most=0)
 
 

@@ -1,10 +1,19 @@
-"""Mode bench by a message: typed in each record, over by itself, at a reset, or when told."""
+"""Mode bench by a message: typed in each record, over by itself, at a reset, or when told.
 
+And what is left to do when not even a prompt comes.
+"""
+
+import asyncio
 from pathlib import Path
 
+import pytest
+
+from hardware import board
 from protocol import schema, wire
 from protocol.schema import ErrorCode, MessageType, Mode, RecordType
-from tests.firmware.rig import Rig, copy, play
+from sim.board.emulated import EmulatedBoard
+from tests.firmware.rig import Rig, copy, files, play
+from tests.support.micropython import FIRMWARE
 
 
 async def enter(rig: Rig, mode: int, minutes: int) -> Mode | ErrorCode:
@@ -63,3 +72,35 @@ def test_without_a_journal_there_is_no_mode(image: Path, tmp_path: Path) -> None
         assert await enter(rig, Mode.bench, 5) == ErrorCode.not_provisioned
 
     play(copy(image, tmp_path), scenario)
+
+
+@pytest.mark.slow
+def test_a_board_whose_boot_file_hangs_can_be_set_up_anew(
+    provisioned: Path, tmp_path: Path
+) -> None:
+    """No port comes; through BOOTSEL all of its flash is erased, and it is a new board."""
+
+    async def hangs() -> None:
+        async with asyncio.timeout(20):
+            hardware = board.load("pico")
+            emulated = EmulatedBoard(folder, hardware, name="rig")
+            starting = asyncio.create_task(emulated.power_on())
+            try:
+                await asyncio.sleep(2)
+                assert not starting.done() and not emulated.port.exists()
+            finally:
+                starting.cancel()
+                await emulated.close()
+
+    async def scenario(rig: Rig) -> None:
+        # as the stock image finds it: formatted, and ready for `dosewire flash`
+        assert "boot.py" not in await rig.mpremote("fs", "ls")
+        await rig.mpremote("fs", "cp", str(FIRMWARE / "boot.py"), ":")
+        assert "boot.py" in await rig.mpremote("fs", "ls")
+
+    folder = copy(provisioned, tmp_path)
+    with files(folder) as system, system.open("/boot.py", "wb") as file:
+        file.write(b"while True:\n    pass\n")
+    asyncio.run(hangs())
+    (folder / "flash.img").unlink()
+    play(folder, scenario)

@@ -103,6 +103,24 @@ def test_it_waits_until_nobody_is_at_it_and_its_own_release_is_confirmed(device:
     assert device.pointer() == "b" and device.told["restarts"] == 1
 
 
+def test_what_it_could_fall_back_to_is_kept_until_its_own_release_is_confirmed(
+    device: Device,
+) -> None:
+    state = device.root / "slots" / "b" / "state"
+    state.write_bytes(b"confirmed")
+    host = Host(releases.files(1))
+    device.do("settled 0")
+    begin = "feed " + frame(MessageType.release_begin, wire.build(host.begin))
+    assert device.do(begin) + device.do("run") == []
+    assert state.read_bytes() == b"confirmed" and device.records == []
+    device.do("settled 1")
+    (answer,) = device.do("run")
+    assert wire.parse(schema.ReleaseProgress, answer.body) == schema.ReleaseProgress(0, 0, 0)
+    assert not state.exists()
+    host.run(device)
+    assert device.slot() == host.expected()
+
+
 def frame(kind: MessageType, body: bytes) -> str:
     return encode(Frame(int(kind), body, ref=7)).hex()
 
@@ -289,3 +307,20 @@ def test_a_newer_command_takes_the_place_of_one_under_way(device: Device) -> Non
     second.run(device)
     assert device.slot() == second.expected() and device.pointer() == "b"
     assert host_progress(device, first) == schema.ReleaseProgress(255, 0, 0), "it restarts now"
+
+
+@pytest.mark.parametrize("steps", range(5))
+def test_the_same_command_again_while_it_is_being_accepted(device: Device, steps: int) -> None:
+    (device.root / "slots" / "b" / "state").write_bytes(b"confirmed")
+    host = Host(releases.files(1))
+    begin = "feed " + frame(MessageType.release_begin, wire.build(host.begin))
+    device.do(begin)
+    for _ in range(steps):
+        device.do("step")
+    device.do(begin)
+    for _ in range(20):
+        device.do("step")
+    device.do("restart")
+    assert "state" not in device.slot() and "incoming" in device.slot()
+    host.run(device)
+    assert device.slot() == host.expected() and device.pointer() == "b"

@@ -120,7 +120,9 @@ def restart(image, cells, acked):
     journal, found = open_journal(ROOT + "/journal", Eeprom(cells, power), LIMITS)
     commands = make_commands(journal, 3)
     version = commands.settings.version
-    whole = not version or (commands.authority.counter == version and commands.body == settings(version))
+    whole = not version or (
+        commands.authority.counter == version and commands.body == settings(version)
+    )
     held = dump(journal)
     lost = journal.damaged()
     begun = journal.boot

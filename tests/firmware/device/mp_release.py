@@ -1,7 +1,7 @@
-# A release over a Link, into folders. In: "feed HEX", "run" (until nothing is to do), "restart",
-# "busy 0|1" (somebody is at it), "settled 0|1". Out: one JSON line a command: frames, records,
-# whether it asked for a restart. Arguments: root folder with /slots, command key in hex, device id
-# in hex, version such as 0.1.0
+# A release over a Link, into folders. In: "feed HEX", "run" (until nothing is to do), "step",
+# "restart", "busy 0|1" (somebody is at it), "settled 0|1". Out: one JSON line a command: frames,
+# records, whether it asked for a restart. Arguments: root folder with /slots, command key in hex,
+# device id in hex, version such as 0.1.0
 import json
 import sys
 from binascii import hexlify, unhexlify
@@ -80,6 +80,8 @@ def main():
             world.start()
         elif word == "run":
             world.run()
+        elif word == "step":
+            world.release.step()
         elif word == "busy":
             world.busy = argument == "1"
         elif word == "settled":
