@@ -40,7 +40,9 @@ ABSENCES = ("hospital", "absence", "other")
 SYSTEMS = ("respiratory", "musculoskeletal", "cognitive_behavioral", "other")
 """Clinical systems; for `other` there is no device-supply code (CPT 2026: 98976 to 98978, 98984 to
 98986)."""
+_PSEUDONYMS = "a pseudonym is 1 to 40 of letters, digits, dot, dash and underscore"
 STATUSES = ("confirmed", "not_confirmed")
+_PSEUDONYM = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _DISPENSER = re.compile(r"[0-9a-f]{16}")
 _NUMBER = re.compile(r"-?[0-9]{1,4}")
 _RECORD = re.compile(r"[0-9a-f]{16} [0-9]{1,10} [0-9]{1,10}")
@@ -117,6 +119,8 @@ def added_of(entry: Entry) -> tuple[int, dt.date, int]:
 
 def check(entry: Entry) -> None:
     """Raise RuleError if an entry by itself says what it may not."""
+    if not _PSEUDONYM.fullmatch(entry.episode):
+        raise RuleError(f"episode: {_PSEUDONYMS}")
     if entry.end is not None and entry.end < entry.start:
         raise RuleError(f"entry {entry.id} ends before it starts")
     if entry.kind in OF_DATES and any(at % DAY_MS for at in (entry.start, entry.end or 0)):
@@ -131,6 +135,8 @@ def _episode(entry: Entry) -> str | None:
     words = entry.value.split()
     if len(words) != 3:
         return "an episode needs patient, site and zone"
+    if not all(map(_PSEUDONYM.fullmatch, words[:2])):
+        return f"patient and site: {_PSEUDONYMS}"
     try:
         zoneinfo.ZoneInfo(words[2])
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from sim.backend.evidence.entries import Kind, RuleError
+from sim.backend.evidence.entries import Draft, Kind, RuleError
 from sim.backend.evidence.ledger import Ledger, LedgerError
 from sim.backend.evidence.programme import Programme
 
@@ -67,6 +67,61 @@ def test_words_that_no_terminal_should_see_are_refused(ledger, words):
     by, episode, value = words
     with pytest.raises(RuleError):
         ledger.enter(by, episode, Kind.REVIEWED, 0, value=value)
+
+
+@pytest.mark.parametrize(
+    ("episode", "value"),
+    [
+        ("e/2", "p2 s1 UTC"),
+        ("<b>", "p2 s1 UTC"),
+        ("e2", "Müller s1 UTC"),
+        ("e2", "p2 ../.. UTC"),
+        ("e2", "p2 s1 Mars/Base"),
+        ("e2", "p2 UTC"),
+    ],
+)
+def test_what_is_no_pseudonym_is_refused(ledger, episode, value):
+    with pytest.raises(RuleError):
+        ledger.enter("nurse", episode, Kind.EPISODE, 0, value=value)
+    assert len(ledger.entries()) == 1
+
+
+WRONG_VALUES = [
+    (Kind.REGIMEN, "0 1"), (Kind.REGIMEN, "1"), (Kind.REGIMEN, "1 1 0 1"), (Kind.REGIMEN, "1 x"),
+    (Kind.REGIMEN, "1 -1"), (Kind.ADDED, "1"), (Kind.NON_MONITORED, "ill"), (Kind.REFILL, "x 1 1"),
+    (Kind.SYSTEM, "98977"), (Kind.DEVICE, ""), (Kind.ORDER, "x"), (Kind.ASSIGNMENT, "aa"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "value"), WRONG_VALUES)
+def test_values_that_say_nothing_are_refused(ledger, kind, value):
+    with pytest.raises(RuleError):
+        ledger.enter("nurse", "e1", kind, 0, 86_400_000, value)
+    assert len(ledger.entries()) == 1
+
+
+def test_a_frozen_report_stays_and_the_next_is_a_version(ledger, tmp_path):
+    ledger.freeze("nurse", "e1", "2026-03", "one")
+    assert ledger.freeze("nurse", "e1", "2026-03", "two").version == 2
+    assert ledger.freeze("nurse", "e1", "1", "other").version == 1
+    db = sqlite3.connect(tmp_path / "people.db")
+    for change in ("UPDATE frozen SET text = 'x'", "DELETE FROM frozen"):
+        with pytest.raises(sqlite3.IntegrityError, match="never"):
+            db.execute(change)
+    db.close()
+    assert [(f.version, f.text) for f in ledger.frozen("e1", "2026-03")] == [
+        (1, "one"),
+        (2, "two"),
+    ]
+
+
+def test_all_or_none_of_several_entries_are_made(ledger):
+    good = Draft("nurse", "e1", Kind.ORDER, 0)
+    bad = Draft("nurse", "e1", Kind.ORDER, 0, replaces=77)
+    with pytest.raises(RuleError):
+        ledger.extend([good, bad])
+    assert len(ledger.entries()) == 1
+    assert [entry.id for entry in ledger.extend([good, good])] == [2, 3]
 
 
 def test_times_beyond_the_database_are_refused(ledger):

@@ -1,6 +1,8 @@
 """What a glance says of the stories of the cohort, and that it says no more than it knows."""
 
+import dataclasses
 import datetime as dt
+import time
 
 import pytest
 
@@ -119,6 +121,43 @@ def test_who_needs_a_look_comes_first(view):
     names = [page.index(f">{of(view, story).patient}<") for story in
              (Story.DRIFTING, Story.UNPLUGGED, Story.REFILLING, Story.REGULAR)]  # fmt: skip
     assert names == sorted(names)
+
+
+def test_whatever_a_name_is_it_stays_a_name(view):
+    hostile = "<img src=x onerror=alert(1)>\"'&"
+    glance = of(view, Story.FLARE)
+    item = dataclasses.replace(glance.items[0], text=hostile)
+    words = {"episode": hostile, "patient": hostile, "site": hostile, "items": [item]}
+    changed = dataclasses.replace(glance, **words)
+    doctored = dataclasses.replace(view, glances={hostile: changed}, trouble=hostile)
+    pages = [html.patient(doctored, changed), html.site(doctored, hostile, 1, hostile)]
+    pages.append(html.sites(doctored, [hostile]))
+    assert all("<img" not in page and "onerror=alert(1)>" not in page for page in pages)
+
+
+def test_a_store_that_goes_away_is_told_and_the_last_view_stays(folder, tmp_path):
+    for name in (STORE, LEDGER):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    snapshot = Snapshot(
+        lambda: open_store(tmp_path / STORE, readonly=True), tmp_path / LEDGER, lambda: NOW
+    )
+    snapshot.start()
+    try:
+        await_(lambda: snapshot.view.ready)
+        before = snapshot.view.glances
+        (tmp_path / STORE).unlink()
+        await_(lambda: snapshot.view.trouble)
+        assert snapshot.view.glances == before
+        assert "Not current" in html.site(snapshot.view, "north", 1, "")
+    finally:
+        snapshot.stop()
+
+
+def await_(condition) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_the_pages_claim_access_and_nothing_more(view):
