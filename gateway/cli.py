@@ -49,12 +49,12 @@ def main(argv: list[str]) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     import asyncio
 
-    from gateway import daemon, logs
+    from gateway import claim, daemon, logs
     from gateway.metrics import MetricsError
 
     settings, tls = _load(arguments.config)
     config.prepare_data(arguments.config, settings)
-    config.claim_data(arguments.config, settings)
+    claim.claim_data(arguments.config, settings)
     logs.to_stderr(arguments.log_level)
     try:
         asyncio.run(daemon.run(settings, tls))

@@ -7,16 +7,20 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import takewhile
 from typing import Protocol
 
 from gateway.actions import Answered
 from gateway.counters import Counters
 from gateway.database import SpoolError
+from gateway.deliveries import Deliveries
 from gateway.mailbox import Answer, Mailbox
 from gateway.orders import Order
 from gateway.outbox import Link, is_refused
+from gateway.transfer import Transfer
 from gateway.uplink import Message
 from protocol import schema, topics, wire
+from protocol.pieces import PieceError
 
 _log = logging.getLogger(__name__)
 KINDS: dict[str, type[schema.ConfigPut | schema.ReleaseBegin | schema.SeenPut]] = {
@@ -42,11 +46,22 @@ class Device(Protocol):
     def order(self, orders: list[Order]) -> None:
         """Give commands if it is in session."""
 
+    def deliver(self, order: Order, transfer: Transfer) -> None:
+        """Bring a release if it is in session."""
+
 
 class Commands:
     """One task does everything in turn; what happens elsewhere waits in the inbox."""
 
-    def __init__(self, gateway: str, mailbox: Mailbox, link: Link, counters: Counters) -> None:
+    def __init__(
+        self,
+        gateway: str,
+        mailbox: Mailbox,
+        link: Link,
+        counters: Counters,
+        deliveries: Deliveries,
+    ) -> None:
+        self._deliveries = deliveries
         self._gateway = gateway
         self._mailbox = mailbox
         self._link = link
@@ -55,6 +70,7 @@ class Commands:
         self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
         self._wake = asyncio.Event()
         self._unacked: dict[int, Answer] = {}
+        self._given: dict[str, set[Order]] = {}
         self.beat: Callable[[], None] = lambda: None
 
     # ---- what happens elsewhere -------------------------------------------------------------
@@ -74,21 +90,29 @@ class Commands:
             return
         self._post(lambda: self._keep(dispenser, order, message))
 
+    def piece(self, message: Message) -> None:
+        """Take a piece of a release; one that is dropped will be asked for again."""
+        message.confirm()
+        if len(self._inbox) < _MAX_WAITING:
+            self._post(lambda: self._keep_piece(message))
+
     def greeted(self, dispenser: str) -> None:
         """Give a dispenser what waits for it: its session began."""
-        self._post(lambda: self._give(dispenser))
+
+        async def act() -> None:
+            self._given[dispenser] = set()
+            await self._give(dispenser)
+
+        self._post(act)
 
     def answered(self, answered: Answered) -> None:
         """Take a dispenser's answer."""
-        order = answered.order
-        answer = Answer(
-            answered.dispenser, order.counter, order.kind, answered.kind, answered.body
-        )
-        self._post(lambda: self._take(answer))
+        self._post(lambda: self._take(_answer(answered)))
 
     def connected(self) -> None:
-        """Send the answers that are not delivered."""
+        """Send the answers that are not delivered, ask for releases that are not here."""
         self._post(self._send_all)
+        self._post(self._look_for_releases)
 
     def disconnected(self) -> None:
         """Forget what was on its way."""
@@ -128,6 +152,24 @@ class Commands:
     def _look(self) -> None:
         self._post(self._expire)
         self._post(self._send_all)
+        self._post(self._look_for_releases)
+
+    async def _look_for_releases(self) -> None:
+        for dispenser, order in self._deliveries.wanted:
+            if order not in await self._mailbox.waiting(dispenser):
+                self._deliveries.forget(dispenser, order)
+        await self._refuse(await self._deliveries.look(self._devices))
+
+    async def _keep_piece(self, message: Message) -> None:
+        try:
+            await self._refuse(await self._deliveries.take(message.payload, self._devices))
+        except PieceError as error:
+            self._counters.add("downlink_malformed")
+            _log.warning("downlink: %s", error)
+
+    async def _refuse(self, answers: list[Answered]) -> None:
+        for answered in answers:
+            await self._take(_answer(answered))
 
     async def _expire(self) -> None:
         expired = await self._mailbox.expire()
@@ -144,16 +186,22 @@ class Commands:
             _log.warning("dispenser=%s has too many commands waiting", dispenser)
             return
         self._counters.add("commands")
-        self._hand_on(dispenser, [order])
+        await self._give(dispenser)
 
     async def _give(self, dispenser: str) -> None:
         await self._expire()
-        self._hand_on(dispenser, await self._mailbox.waiting(dispenser))
-
-    def _hand_on(self, dispenser: str, orders: list[Order]) -> None:
+        orders = await self._mailbox.waiting(dispenser)
+        # by counter: what comes after a release waits for it, or it would be out of date
+        before = list(takewhile(lambda order: order.kind != "release", orders))
+        if orders and not before:
+            offered = self._deliveries.offer(dispenser, orders[0], self._devices)
+            await self._refuse(await offered)
+        # once in a session: an answer may be on its way into the spool
+        new = [order for order in before if order not in self._given.get(dispenser, ())]
         for device in self._devices:
-            if orders and device.dispenser == dispenser:
-                device.order(orders)
+            if new and device.dispenser == dispenser:
+                self._given.setdefault(dispenser, set()).update(new)
+                device.order(new)
 
     async def _take(self, answer: Answer) -> None:
         await self._mailbox.answered(answer)
@@ -161,6 +209,10 @@ class Commands:
         text = f"{answer.order_kind} {answer.counter}: {answer.kind}"
         _log.info("dispenser=%s answered command %s", answer.dispenser, text)
         self._send(answer)
+        for dispenser, order in self._deliveries.wanted:
+            if (dispenser, order.counter) == (answer.dispenser, answer.counter):
+                self._deliveries.forget(dispenser, order)
+        self._post(lambda: self._give(answer.dispenser))
 
     async def _send_all(self) -> None:
         for answer in await self._mailbox.answers():
@@ -174,6 +226,11 @@ class Commands:
         )
         if token is not None:
             self._unacked[token] = answer
+
+
+def _answer(answered: Answered) -> Answer:
+    order = answered.order
+    return Answer(answered.dispenser, order.counter, order.kind, answered.kind, answered.body)
 
 
 def _parse(gateway: str, message: Message) -> tuple[str, Order]:

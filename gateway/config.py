@@ -1,9 +1,9 @@
 """The gateway's configuration: TOML in, checked settings out, one line for every mistake."""
 
-import fcntl
 import os
 import ssl
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -152,6 +152,19 @@ class Metrics(_Table, frozen=True):
     ] = "127.0.0.1"
 
 
+class Release(_Table, frozen=True):
+    """`[release]`: firmware for dispensers, from the backend; without this table it is refused."""
+
+    key: Annotated[
+        str,
+        _says(
+            "PEM file: the public key of who builds releases (Ed25519). Checking needs the "
+            "package `cryptography`.",
+            min_length=1,
+        ),
+    ]
+
+
 _Command = Annotated[list[str], msgspec.Meta(max_length=32)]
 
 
@@ -216,6 +229,7 @@ class Config(_Table, frozen=True):
     time: Time = Time()
     metrics: Metrics | None = None
     modem: Modem | None = None
+    release: Release | None = None
 
     @property
     def usb(self) -> frozenset[str]:
@@ -223,6 +237,11 @@ class Config(_Table, frozen=True):
         if self.discovery.usb is not None:
             return frozenset(self.discovery.usb)
         return frozenset() if self.dispenser else frozenset({PICO})
+
+    @property
+    def release_key(self) -> Path | None:
+        """The file with the public key of who builds releases, None: there are none."""
+        return None if self.release is None else Path(self.release.key)
 
     @property
     def spool(self) -> Path:
@@ -291,21 +310,6 @@ def prepare_data(path: Path, config: Config) -> None:
         raise _mistake(path, "gateway.data", f"{folder} must be writable")
 
 
-def claim_data(path: Path, config: Config) -> int:
-    """Lock the data folder for this process, until it closes the descriptor or ends.
-
-    Raises ConfigError if another gateway works there: two would share spool and client id.
-    """
-    folder = os.open(config.gateway.data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(folder)
-        text = f"{config.gateway.data!r} is in use by another gateway"
-        raise _mistake(path, "gateway.data", text) from error
-    return folder
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -368,9 +372,21 @@ def _check_files(path: Path, config: Config) -> None:
         file = Path(getattr(config.uplink, name))
         if not file.is_file() or not os.access(file, os.R_OK):
             raise _mistake(path, f"uplink.{name}", f"{str(file)!r} must be a readable PEM file")
+    _check_release(path, config)
     data = Path(config.gateway.data)
     if data.exists() and not data.is_dir():
         raise _mistake(path, "gateway.data", f"{str(data)!r} must be a folder")
+
+
+def _check_release(path: Path, config: Config) -> None:
+    key = config.release_key
+    if key is None:
+        return
+    if not key.is_file() or not os.access(key, os.R_OK):
+        raise _mistake(path, "release.key", f"{str(key)!r} must be a readable PEM file")
+    if find_spec("cryptography") is None:
+        text = "needs the package `cryptography` to check releases: pip install cryptography"
+        raise _mistake(path, "release.key", text)
 
 
 def _mistake(path: Path, key: str, text: str) -> ConfigError:

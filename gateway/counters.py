@@ -56,6 +56,8 @@ NAMES = {
     "commands": "commands from the backend, kept for a dispenser",
     "commands_answered": "commands that a dispenser answered",
     "commands_refused": "commands not kept because too many waited",
+    "pieces_asked": "pieces of releases asked for",
+    "releases_refused": "releases that are not what their builder signed, or cannot be checked",
     "commands_expired": "commands that no dispenser took in time",
     "watermarks": "watermarks accepted",
     "downlink_malformed": "messages from the broker that are not what they should be",

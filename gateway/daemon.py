@@ -14,6 +14,7 @@ from gateway.commands import Commands
 from gateway.config import Config
 from gateway.counters import Counters
 from gateway.database import Database, SpoolError
+from gateway.deliveries import Deliveries
 from gateway.dispensers import PortTask
 from gateway.findings import Finding
 from gateway.floor import Floor
@@ -26,6 +27,7 @@ from gateway.notify import Notifier
 from gateway.publisher import Publisher
 from gateway.resumption import ResumingContext
 from gateway.spool import TABLES, Spool
+from gateway.stock import Stock
 from gateway.switchboard import Switchboard
 from gateway.traffic import Traffic
 from gateway.uplink import Uplink
@@ -87,7 +89,9 @@ class Gateway:
             self._incidents,
         )
         mailbox = Mailbox(self._database, clock.unix)
-        self._commands = Commands(name, mailbox, self._uplink, counters)
+        stock = Stock(Path(config.gateway.data) / "releases", config.release_key)
+        deliveries = Deliveries(name, stock, self._uplink, counters, clock.monotonic)
+        self._commands = Commands(name, mailbox, self._uplink, counters, deliveries)
         self._switchboard = Switchboard(self._publisher, self._commands)
         self._floor_file = Path(config.gateway.data) / "last_seen"
         self._floor = Floor(self._floor_file, clock.monotonic)

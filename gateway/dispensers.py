@@ -16,8 +16,10 @@ from gateway.incidents import Incidents
 from gateway.orders import Order
 from gateway.prompt import START, Patience, Watch, answers
 from gateway.serial_port import PortBusyError, PortLostError, SerialPort
-from gateway.session import Session, State
+from gateway.session import Session
 from gateway.spool import Cursor, Link, Spool
+from gateway.state import State
+from gateway.transfer import Transfer
 from protocol import framing, schema
 from protocol.framing import Deframer
 
@@ -109,6 +111,10 @@ class PortTask:
     def order(self, orders: list[Order]) -> None:
         """Give commands to the dispenser, in this order, while it is in session."""
         self._request(lambda: self._session.order(orders, self._now()))
+
+    def deliver(self, order: Order, transfer: Transfer) -> None:
+        """Bring a release to the dispenser while it is in session."""
+        self._request(lambda: self._session.deliver(order, transfer, self._now()))
 
     def anew(self) -> None:
         """Begin the conversation anew: the spool did, with another cursor or none."""

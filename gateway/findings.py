@@ -10,7 +10,7 @@ from gateway import certificates
 from gateway.config import Config
 from gateway.dispensers import PortTask
 from gateway.incidents import Incident
-from gateway.session import State
+from gateway.state import State
 from gateway.uplink import Uplink
 from gateway.usb import UsbPort
 

@@ -8,15 +8,10 @@ from protocol.schema import MessageType
 
 _ANSWER_WITHIN = 10.0
 _TRIES = 3
-_TYPES = {
-    "config": MessageType.config_put,
-    "release": MessageType.release_begin,
-    "seen": MessageType.seen,
-}
+_TYPES = {"config": MessageType.config_put, "seen": MessageType.seen}
 _ANSWERS: dict[int, str] = {
     MessageType.config_get: "config",
     MessageType.config_put: "config",
-    MessageType.release_begin: "release",
     MessageType.seen: "seen",
     MessageType.error: "error",
 }
@@ -24,7 +19,10 @@ _ANSWERS: dict[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command as the backend signed it; `kind` is `config`, `release` or `seen`."""
+    """A command as the backend signed it; `kind` is `config`, `release` or `seen`.
+
+    A release is more than its command, and given on by itself: `delivering.py`.
+    """
 
     kind: str
     counter: int

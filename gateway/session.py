@@ -5,7 +5,6 @@ spool says where to go on) -> READING (EVENTS -> Commit -> ACK, HELLO as ping) -
 trouble -> GREETING. The reader owns the offset: whatever is in doubt is read again.
 """
 
-import enum
 import logging
 from collections.abc import Callable
 
@@ -13,11 +12,15 @@ from construct_typed import DataclassMixin
 
 from gateway.actions import Action, Answered, Commit, Greeted, Reopen, Send
 from gateway.counters import Counters
+from gateway.delivering import Delivering
 from gateway.gaps import Span
+from gateway.greeting import can_be_read, ills_of, life_of, name_of
 from gateway.incidents import Incidents
 from gateway.orders import Order, Orders
 from gateway.reading import Reading, links_of
 from gateway.spool import Cursor, Link
+from gateway.state import State
+from gateway.transfer import Transfer
 from protocol import schema, wire
 from protocol.framing import Frame
 from protocol.schema import ErrorCode, MessageType
@@ -42,16 +45,6 @@ _MESSAGE_OF: dict[type[DataclassMixin], MessageType] = {
 }
 
 
-class State(enum.Enum):
-    """Where the conversation stands."""
-
-    CLOSED = "closed"
-    GREETING = "greeting"
-    RESUMING = "resuming"
-    READING = "reading"
-    RESTING = "resting"
-
-
 class Session:
     """One port's conversation; times are monotonic seconds."""
 
@@ -71,22 +64,19 @@ class Session:
         self._incidents = incidents
         self._reading = Reading(self._count, self._missing)
         self._orders = Orders()
+        self._delivering = Delivering()
         self._ref = 0
         self._hello_ref = self._read_ref = 0
         self._silent = self._bad = 0
         self._time_sent: float | None = None
         self._watermark: schema.Watermark | None = None
-        self._ills: str | None = None
+        self.ills = ""
+        """Why the dispenser last greeted cannot do all its work, "" if it can."""
 
     @property
     def dispenser(self) -> str:
         """Id of the dispenser last greeted, "" before that."""
         return self.hello.device_id.hex() if self.hello else ""
-
-    @property
-    def ills(self) -> str:
-        """Why the dispenser last greeted cannot do all its work, "" if it can."""
-        return self._ills or ""
 
     @property
     def read_to(self) -> int:
@@ -104,6 +94,7 @@ class Session:
         self.state = State.CLOSED
         self._watermark = None
         self._orders.forget()
+        self._delivering.forget()
 
     def received(self, frame: Frame, now: float) -> list[Action]:
         """Take a frame from the line."""
@@ -112,6 +103,8 @@ class Session:
         answered = self._orders.take(frame)
         if answered is not None:
             return [Answered(self.dispenser, *answered), *self._next_order(now)]
+        if self._of_release(frame, now):
+            return self._next_piece(now)
         if frame.type == MessageType.hello:
             return self._hello(frame, now)
         if frame.type == MessageType.events:
@@ -153,7 +146,7 @@ class Session:
         if self.state is State.RESTING:
             return [self._greet(now)]
         if self.state is State.READING:
-            return [*self._next_order(now), *self._ping(now)]
+            return [*self._next_order(now), *self._next_piece(now), *self._ping(now)]
         return []
 
     def mark(self, mark: schema.Watermark) -> list[Action]:
@@ -178,6 +171,32 @@ class Session:
             return []
         self._orders.add(orders)
         return self._next_order(now)
+
+    def deliver(self, order: Order, transfer: Transfer, now: float) -> list[Action]:
+        """Bring a release to the dispenser, as far as the session lasts."""
+        if self.state is not State.READING:
+            return []
+        self._delivering.give(order, transfer, self._greeted_hello())
+        return self._next_piece(now)
+
+    def _of_release(self, frame: Frame, now: float) -> bool:
+        try:
+            return self._delivering.take(frame, now)
+        except wire.WireError:
+            return False  # told where such a message is taken otherwise
+
+    def _next_piece(self, now: float) -> list[Action]:
+        ended = self._delivering.ended()
+        if ended is not None:
+            return [Answered(self.dispenser, *ended)]
+        # records go first
+        if self.state is not State.READING or self._reading.expected < self._greeted_hello().next:
+            return []
+        message = self._delivering.due(now)
+        if message is None:
+            return []
+        self._ref = (self._ref + 1) & 0xFF
+        return [Send(Frame(*message, self._ref))]
 
     def _next_order(self, now: float) -> list[Action]:
         order = self._orders.due(now) if self.state is State.READING else None
@@ -223,7 +242,7 @@ class Session:
 
     def _welcome(self, hello: schema.Hello, body: bytes, now: float) -> list[Action]:
         self._silent = self._bad = 0
-        if self.hello is None or _life(hello) != _life(self.hello):
+        if self.hello is None or life_of(hello) != life_of(self.hello):
             self._reading, self._watermark = Reading(self._count, self._missing), None
         self.hello = hello
         if not self._can_read(hello):
@@ -235,20 +254,13 @@ class Session:
         return [Greeted(self.dispenser, hello, body)]
 
     def _can_read(self, hello: schema.Hello) -> bool:
-        ills = None
-        if hello.version != schema.PROTOCOL_VERSION:
-            ills = f"speaks protocol version {hello.version}"
-        elif hello.service != schema.Service.ok:
-            ills = f"needs service: {_name_of(hello.service)}"
-        elif hello.epoch == 0:
-            ills = "has no journal"
-        if ills is not None:
+        ills = ills_of(hello)
+        if ills:
             self._counters.add("service_needed")
-            if ills != self._ills:
+            if ills != self.ills:
                 _log.error("%s %s", self, ills)
-        self._ills = ills
-        # a journal without a key cannot grow, but what it holds is the patient's
-        return hello.version == schema.PROTOCOL_VERSION and hello.epoch != 0
+        self.ills = ills
+        return can_be_read(hello)
 
     def _ping(self, now: float) -> list[Action]:
         if self._silent >= _PINGS_LOST:
@@ -259,7 +271,7 @@ class Session:
 
     def _pong(self, hello: schema.Hello, body: bytes, now: float) -> list[Action]:
         known = self._greeted_hello()
-        if _life(hello) != _life(known):
+        if life_of(hello) != life_of(known):
             return self._welcome(hello, body, now)
         self._silent = 0
         self.deadline = now + PING_EVERY
@@ -332,7 +344,7 @@ class Session:
         except wire.WireError as problem:
             return self._bad_message(str(problem))
         text = error.text.decode("ascii", "replace")[:80]
-        kind = _name_of(error.code)
+        kind = name_of(error.code)
         self._count("errors_received", f"refused message {error.type}: {kind} {text!r}")
         begin_anew = (ErrorCode.wrong_epoch, ErrorCode.out_of_range, ErrorCode.not_provisioned)
         if self.state is State.READING and error.code in begin_anew:
@@ -385,11 +397,3 @@ class Session:
         if self.hello is None:
             return self._name
         return f"{self._name} dispenser={self.dispenser} epoch={self.hello.epoch}"
-
-
-def _life(hello: schema.Hello) -> tuple[bytes, int]:
-    return hello.device_id, hello.epoch
-
-
-def _name_of(code: int) -> str:
-    return getattr(code, "name", None) or str(int(code))

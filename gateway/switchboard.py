@@ -51,8 +51,11 @@ class Switchboard:
 
     def message(self, message: Message) -> None:
         """Take a message for this gateway."""
-        if message.topic.rpartition("/")[2] in KINDS:
+        kind = message.topic.rpartition("/")[2]
+        if kind in KINDS:
             self._commands.message(message)
+        elif kind == "piece":
+            self._commands.piece(message)
         else:
             self._publisher.message(message.topic, message.payload)
             message.confirm()

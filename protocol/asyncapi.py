@@ -21,6 +21,8 @@ _CHANNELS = [
     ("config", "dn", 1, False, "CONFIG_PUT body: a signed command"),
     ("release", "dn", 1, False, "RELEASE_BEGIN body: a signed command"),
     ("seen", "dn", 1, False, "SEEN body: a signed command"),
+    ("piece", "dn", 1, False, "Bytes of a release, the answer to `wanted`"),
+    ("wanted", "up", 1, False, "Which release the gateway lacks, and from which byte on"),
     ("config-answer", "up", 1, False, "CONFIG body: the dispenser's answer to `config`"),
     ("release-answer", "up", 1, False, "RELEASE_PROGRESS body: its answer to `release`"),
     ("seen-answer", "up", 1, False, "SEEN_NOW body: its answer to `seen`"),

@@ -78,8 +78,9 @@ def record_of(raw: bytes) -> schema.Record:
 
     The same as `parse(schema.Record, raw)`, at a tenth of its time: for who reads millions.
     """
-    head = _RECORD_HEAD.unpack_from(raw)
-    return schema.Record(*head, raw[_HEAD : -schema.TAG_SIZE], raw[-schema.TAG_SIZE :])
+    seq, boot, time, stamp, kind = _RECORD_HEAD.unpack_from(raw)
+    data, tag = raw[_HEAD : -schema.TAG_SIZE], raw[-schema.TAG_SIZE :]
+    return schema.Record(seq, boot, time, stamp, kind, data, tag)
 
 
 def events_records(events: schema.Events) -> list[bytes]:

@@ -12,19 +12,23 @@ from gateway import mailbox
 from gateway.commands import Commands
 from gateway.counters import Counters
 from gateway.database import Database
+from gateway.deliveries import Deliveries
 from gateway.mailbox import Mailbox
 from gateway.orders import Order, Orders
 from gateway.spool import TABLES, Spool
+from gateway.stock import Stock
 from gateway.switchboard import Switchboard
+from gateway.transfer import Transfer
 from gateway.uplink import Message
 from protocol.framing import Frame
 from sim.certificates import Pki
 from tests.support.chains import make_chain
-from tests.support.dispenser import CONFIG_GET, CONFIG_PUT, ERROR, RELEASE_BEGIN
+from tests.support.dispenser import CONFIG_GET, CONFIG_PUT, ERROR
 from tests.support.gateway import GATEWAY, SECRET, rig, until
 from tests.support.publishing import D, publisher_bench
 
 EPOCH = 0xC0DE
+SEEN = 16
 CHAIN = make_chain(SECRET, bytes([1] * 8), EPOCH, 20)
 MAC = b"m" * 16
 
@@ -38,11 +42,7 @@ def _release(counter: int) -> bytes:
 
 
 def _accept(frame: Frame) -> Frame:
-    counter = frame.body[:4]
-    kind, body = CONFIG_GET, counter + frame.body[20:]
-    if frame.type == RELEASE_BEGIN:
-        kind, body = RELEASE_BEGIN, b"\0\0\0\0\0\0"
-    return Frame(kind, body, frame.ref, False, reply=True)
+    return Frame(CONFIG_GET, frame.body[:4] + frame.body[20:], frame.ref, False, reply=True)
 
 
 def test_a_command_reaches_the_dispenser_and_its_answer_the_backend(
@@ -55,13 +55,13 @@ def test_a_command_reaches_the_dispenser_and_its_answer_the_backend(
             await r.run_gateway()
             await until(lambda: r.stored(one))
             r.backend.command(GATEWAY, one.id, "config", _config(7), 3600)
-            r.backend.command(GATEWAY, one.id, "release", _release(8), 3600)
+            r.backend.command(GATEWAY, one.id, "config", _config(8), 3600)
             answers = r.backend.answers_to_commands
             await until(lambda: len(answers) == 2)
-            assert one.commands == [(CONFIG_PUT, _config(7)), (RELEASE_BEGIN, _release(8))]
+            assert one.commands == [(CONFIG_PUT, _config(7)), (CONFIG_PUT, _config(8))]
             assert answers == [
                 (one.id, "config", 7, b"\0\0\0\7settings 7"),
-                (one.id, "release", 8, b"\0\0\0\0\0\0"),
+                (one.id, "config", 8, b"\0\0\0\10settings 8"),
             ]
             await until(lambda: r.query("SELECT count(*) FROM commands") == [(0,)])
 
@@ -103,6 +103,9 @@ class _Device:
 
     def order(self, orders: list[Order]) -> None:
         self.orders += orders
+
+    def deliver(self, order: Order, transfer: Transfer) -> None:
+        raise AssertionError("never whole")
 
 
 def _message(topic: str, payload: bytes, confirmed: list[int], expiry: int | None) -> Message:
@@ -156,7 +159,7 @@ def test_expired_unknown_and_too_many(tmp_path: Path) -> None:
 
 def test_one_at_a_time_again_when_not_answered_then_the_next() -> None:
     orders = Orders()
-    first, second = Order("config", 1, b"1"), Order("release", 2, b"2")
+    first, second = Order("config", 1, b"1"), Order("seen", 2, b"2")
     orders.add([first, second])
     orders.add([first])
     for at in (0.0, 10.0, 20.0):
@@ -166,10 +169,10 @@ def test_one_at_a_time_again_when_not_answered_then_the_next() -> None:
     assert orders.due(30.0) == second
     orders.given(99, 30.0)
     assert orders.take(Frame(CONFIG_GET, b"", 99, False, reply=True)) is None, "of another kind"
-    assert orders.take(Frame(RELEASE_BEGIN, b"", 98, False, reply=True)) is None
-    assert orders.take(Frame(RELEASE_BEGIN, b"", 99, False)) is None, "no reply"
-    answer = orders.take(Frame(RELEASE_BEGIN, b"r", 99, False, reply=True))
-    assert answer == (second, "release", b"r")
+    assert orders.take(Frame(SEEN, b"", 98, False, reply=True)) is None
+    assert orders.take(Frame(SEEN, b"", 99, False)) is None, "no reply"
+    answer = orders.take(Frame(SEEN, b"r", 99, False, reply=True))
+    assert answer == (second, "seen", b"r")
     assert orders.due(31.0) is None
 
 
@@ -184,13 +187,17 @@ async def _throw(folder: Path, seed: int, count: int) -> None:
         b.mark(0, 1)
         await b.settle()
         device, confirmed = _Device(), list[int]()
-        commands = Commands("gw-1", Mailbox(b.spool._database), b.link, b.counters)
+        stock = Stock(folder / "releases", None)
+        deliveries = Deliveries("gw-1", stock, b.link, b.counters, lambda: 0.0)
+        box = Mailbox(b.spool._database)
+        commands = Commands("gw-1", box, b.link, b.counters, deliveries)
         running = asyncio.create_task(commands.run([device]))
         board = Switchboard(b.publisher, commands)
         good = [
             ("watermark", _mark_body(b, dice)),
             ("config", _config(5)),
             ("release", _release(6)),
+            ("piece", bytes(32) + _release(6)),
         ]
         for number in range(count):
             kind, body = dice.choice(good)

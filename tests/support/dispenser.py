@@ -13,7 +13,8 @@ from pathlib import Path
 from protocol.framing import Deframer, Frame, encode
 
 HELLO, READ, EVENTS, ACK, WATERMARK, TIME, ERROR = 1, 2, 3, 4, 5, 6, 15
-CONFIG_PUT, CONFIG_GET, RELEASE_BEGIN = 7, 8, 11
+CONFIG_PUT, CONFIG_GET, RELEASE_BEGIN, RELEASE_CHUNK, RELEASE_END = 7, 8, 11, 12, 13
+_COMMANDS = (CONFIG_PUT, RELEASE_BEGIN, RELEASE_CHUNK, RELEASE_END)
 _EVENTS_HEAD = 13
 
 
@@ -31,6 +32,7 @@ class ScriptedDispenser:
         self.records = list(records)
         self.first = 0
         self.service = 0
+        self.version = (0, 1, 0)
         self.silent = False
         self.lose_events = 0
         self.received: Counter[int] = Counter()
@@ -128,7 +130,7 @@ class ScriptedDispenser:
             self.acked.append(following)
             self._out = [entry for entry in self._out if entry[0] >= following]
             self._pump()
-        elif frame.type in (CONFIG_PUT, RELEASE_BEGIN):
+        elif frame.type in _COMMANDS:
             self.commands.append((frame.type, frame.body))
             answer = self.on_command(frame)
             if answer is not None:
@@ -141,7 +143,7 @@ class ScriptedDispenser:
     def _hello(self) -> bytes:
         tag = self.records[-1][-8:] if self.records else bytes(8)
         uptime = int(time.monotonic() - self._started)
-        head = struct.pack(">8s8s5BH", self.device, b"script", 0, 1, 0, 1, self.service, 1)
+        head = struct.pack(">8s8s5BH", self.device, b"script", *self.version, 1, self.service, 1)
         rest = (self.epoch, self.first, self.next, tag, uptime, 90_000_000, 2, 7)
         return head + struct.pack(">III8sIIBI", *rest)
 

@@ -41,6 +41,7 @@ class Rig:
         self.log = folder / "gateway.log"
         self.spool = folder / "data" / "spool.db"
         self.process: asyncio.subprocess.Process | None = None
+        self.release_key: Path | None = None
 
     def dispenser(self, number: int, epoch: int, records: list[bytes]) -> ScriptedDispenser:
         """Make a dispenser and plug it in."""
@@ -73,6 +74,8 @@ class Rig:
             f'{key} = "{value}"\n' if isinstance(value, str) else f"{key} = {value}\n"
             for key, value in keys.items()
         )
+        if self.release_key is not None:
+            text += f'[release]\nkey = "{self.release_key}"\n'
         path = self.folder / "gateway.toml"
         path.write_text(text)
         return path

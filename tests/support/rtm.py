@@ -33,6 +33,9 @@ class ScriptedBackend:
         self.hellos: list[str] = []
         self.states: list[object] = []
         self.events: list[tuple[str, bytes]] = []
+        self.release = b""
+        self.pieces_answered = 1000
+        self.wanted: list[int] = []
         self.answers_to_commands: list[tuple[str, str, int, bytes]] = []
         self.store, self.rev = 7, 0
         self.answers = self.answers_events = True
@@ -123,9 +126,19 @@ class ScriptedBackend:
         elif kind in (["config"], ["release"], ["seen"], ["error"]):
             counter = int.from_bytes(message.properties.CorrelationData, "big")
             self.answers_to_commands.append((dispenser, kind[0], counter, payload))
+        elif kind == ["wanted"]:
+            self._send_piece(gateway, dispenser, payload)
         elif kind == ["events"]:
             self.events.append((dispenser, payload))
             self._store(gateway, dispenser, payload)
+
+    def _send_piece(self, gateway: str, dispenser: str, payload: bytes) -> None:
+        (offset,) = struct.unpack_from(">I", payload, 32)
+        self.wanted.append(offset)
+        head = struct.pack(">32sII", payload[:32], offset, len(self.release))
+        data = self.release[offset : offset + 16_000]
+        if data and len(self.wanted) <= self.pieces_answered:
+            self.send(f"rtm/v1/{gateway}/dn/{dispenser}/piece", head + data)
 
     def _store(self, gateway: str, dispenser: str, payload: bytes) -> None:
         (epoch,) = struct.unpack_from(">I", payload)
