@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from paho.mqtt import client as paho
 from paho.mqtt.client import Client
 
 _LOOK_EVERY = 1.0
@@ -44,6 +45,12 @@ class Pump:
             self._loop.add_writer(self._socket, self.flush)
         else:
             self._loop.remove_writer(self._socket)
+
+    def sent(self) -> None:
+        """Write what was given to the client just now; it is a sign of life, as a ping is."""
+        self.flush()
+        # paho notes that of its pings alone, and sends more than are due (MQTT 5.0, 3.1.2.10)
+        self._client._last_msg_out = paho.time_func()
 
     def close(self) -> None:
         """Close the socket, if nobody has."""

@@ -164,7 +164,7 @@ class Uplink:
         properties = _correlation(correlation) if correlation else None
         info = self._client.publish(topic, payload, 1, retain, properties)
         if self._pump is not None:
-            self._pump.flush()
+            self._pump.sent()
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return None
         self._counters.add("bytes_published", len(payload))
