@@ -144,9 +144,17 @@ CASES: list[tuple[str | None, str, Any]] = [
 
 @pytest.mark.parametrize(("text", "line", "expected"), CASES)
 def test_meaning(text: str | None, line: str, expected: Any) -> None:
-    raw = f"\r\n{line}{OK if text else chr(13) + chr(10)}"
-    got = explain(text, [raw.encode("latin-1")])
+    raw = f"\r\n{line}{OK if text else chr(13) + chr(10)}".encode("latin-1")
+    got = explain(text, [raw])
     assert got.parsed is None if expected is None else within(expected, got.parsed), got.parsed
+    assert got.final == ("OK" if text else None)
+    # byte by byte, cut anywhere, behind the command's echo: it means the same
+    assert explain(text, [raw[i : i + 1] for i in range(len(raw))]) == got
+    for at in range(1, len(raw)):
+        assert explain(text, [raw[:at], raw[at:]]) == got, at
+    if text is not None:
+        echoed = explain(text, [text.encode() + b"\r" + raw])
+        assert (echoed.parsed, echoed.final, echoed.echo) == (got.parsed, "OK", text)
 
 
 @pytest.mark.parametrize(
