@@ -7,8 +7,8 @@ from pathlib import Path
 from sim.report import SPOOL, STORE, spools
 from sim.stored import reading
 
-# before its owner has made the file or all of its tables
-_NOT_YET = ("unable to open", "no such table")
+# before its owner has made the file or all of its tables, or found that it is spoilt
+_NOT_YET = ("unable to open", "no such table", "not a database", "malformed")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _rows(path: Path, query: str, values: tuple[str | int, ...]) -> list[sqlite3
     try:
         with reading(path) as db:
             return db.execute(query, values).fetchall()
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         if not any(words in str(error) for words in _NOT_YET):
             raise
         return []

@@ -127,7 +127,7 @@ class Stage:
         for name, target in list(self._broken):
             await self._heal(name, target)
         for dispenser in self.world.dispensers.values():
-            for name in sorted(dispenser.active):
+            for name in sorted(dispenser.active if dispenser.board.state == "running" else ()):
                 dispenser.touch(name, False)
         await self._clock.sleep(_SETTLED_S)
 

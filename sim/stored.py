@@ -137,6 +137,13 @@ def describe(raw: bytes) -> str:
     return " ".join((kind.upper(), *told))
 
 
+def told_ns(raw: bytes) -> int | None:
+    """Return the time that a record in bytes tells (Unix ns), None for seconds since boot."""
+    record = parse(schema.Record, raw)
+    known = record.quality != schema.Quality.uptime
+    return _ns(record.time, record.ms) if known else None
+
+
 def place(records: Sequence[Stored]) -> list[Stored]:
     """Move the records written before a TIME_SET of their boot to where it says they belong."""
     sets: dict[tuple[str, int, int], list[Stored]] = {}

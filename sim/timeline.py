@@ -6,7 +6,7 @@ What is where is taken from the run's own files; a record's line ends where it w
 import html
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from sim import expected, ledger, stored
@@ -34,11 +34,12 @@ def _data(run: Path, wrong: Sequence[str]) -> dict[str, object]:
         i: n for meta in ledger.only(ledger.Meta, entries) for n, i in meta.dispensers.items()
     }
     gateways = [path.parent.name for path in spools(run) if path.exists()]
+    ways = _ways(run, names)
     return {
         "lanes": [*sorted(names.values()), *gateways, "backend"],
         "marks": [_mark(s) for s in ledger.only(ledger.Stimulus, entries)],
         "bars": _bars(entries),
-        "ways": _ways(run, names) + _never_stored(run, entries),
+        "ways": ways + _never_seen(entries, ways),
         "wrong": list(wrong),
     }
 
@@ -69,6 +70,7 @@ def _ways(run: Path, names: dict[str, str]) -> list[dict[str, object]]:
         for dispenser, epoch, seq, raw, at in _spooled(path):
             way = _way(dispenser, epoch, seq, raw, names, seen)
             _stops(way)[path.parent.name] = at * _US
+            way["t"] = way["t"] or stored.told_ns(raw)
     return list(seen.values())
 
 
@@ -89,30 +91,36 @@ def _stops(way: dict[str, object]) -> dict[str, int]:
     return stops
 
 
-def _never_stored(run: Path, entries: Sequence[ledger.Entry]) -> list[dict[str, object]]:
-    """What the ledger says must be there and no store holds: its line ends at the dispenser."""
+def _never_seen(
+    entries: Sequence[ledger.Entry], ways: Sequence[dict[str, object]]
+) -> list[dict[str, object]]:
+    """What the ledger says must be there and nobody has: its line ends at the dispenser."""
     try:
         wanted = expected.expected_records(entries, expected.debounce_ms())
     except ledger.LedgerError:
         return []
-    names = {
-        n: i for meta in ledger.only(ledger.Meta, entries) for n, i in meta.dispensers.items()
-    }
-    there = [(r.dispenser, r.kind, r.t) for r in _stored(run)]
-    return [
-        {"lane": e.dispenser, "seq": None, "what": f"{e.kind.upper()} LOST", "t": e.t, "stops": {}}
-        for e in wanted
-        if not e.undecided and not _is_there(e, names.get(e.dispenser, ""), there)
-    ]
+    left = list(ways)
+    lost: list[dict[str, object]] = []
+    for item in sorted((e for e in wanted if not e.undecided), key=lambda e: e.t):
+        found = [(off, n) for n, way in enumerate(left) if (off := _off(item, way)) is not None]
+        if found:
+            left.pop(min(found)[1])
+        else:
+            what = f"{item.kind.upper()} LOST"
+            lost.append(
+                {"lane": item.dispenser, "seq": None, "what": what, "t": item.t, "stops": {}}
+            )
+    return lost
 
 
-def _is_there(
-    item: expected.Expected, dispenser: str, there: Iterable[tuple[str, str, int | None]]
-) -> bool:
-    return any(
-        (name, kind) == (dispenser, item.kind) and (t is None or abs(t - item.t) <= item.within)
-        for name, kind, t in there
-    )
+def _off(item: expected.Expected, way: dict[str, object]) -> int | None:
+    """Return how far a record's time is from what it must tell, None if it is another record."""
+    t = way["t"]
+    told = str(way["what"]).split(" ", 1)[0]
+    if (way["lane"], told) != (item.dispenser, item.kind.upper()):
+        return None
+    off = abs(t - item.t) if isinstance(t, int) else item.within
+    return off if off <= item.within else None
 
 
 def _stored(run: Path) -> list[stored.Stored]:

@@ -77,6 +77,7 @@ class World:
         self.broker = Broker(self.folder, self.pki, log_publishes=log_publishes)
         registry.save(self.folder / REGISTRY, registry.Registry())
         self._image = image
+        self._lost: set[str] = set()
         self._on_output = on_output
         self.dispensers = {name: self._dispenser(name, names[0]) for name in dispensers}
         self.gateways = {name: self._gateway(name, name == names[0]) for name in names}
@@ -215,6 +216,11 @@ class World:
         """Write down that a fault is over, and what came of it."""
         self.ledger.append(Healed(self.clock.now_ns, name, observed, part))
 
+    def lost(self, dispenser: Dispenser, acknowledged: int) -> None:
+        """Note that a dispenser is gone for ever; all below `acknowledged` must be stored."""
+        self._lost.add(dispenser.name)
+        self._measure(dispenser, acknowledged)
+
     def check(self) -> None:
         """Raise ChildError or WorldError if something broke that nobody broke."""
         for child in self.children:
@@ -237,8 +243,9 @@ class World:
         """
         for gateway in self.gateways.values():
             await gateway.stop()
-        for dispenser in self.dispensers.values():
-            await self._ask(dispenser)
+        for name, dispenser in self.dispensers.items():
+            if name not in self._lost:
+                await self._ask(dispenser)
         await self.backend.stop()
 
     async def _ask(self, dispenser: Dispenser) -> None:
@@ -248,8 +255,11 @@ class World:
             raise WorldError(str(error)) from error
         if hello.service != Service.ok:
             raise WorldError(f"{dispenser.name} needs service: {hello.service}")
+        self._measure(dispenser, hello.next)
+
+    def _measure(self, dispenser: Dispenser, end: int) -> None:
         heap = dispenser.board.peak_heap_bytes
-        for name, value in (("journal_next", hello.next), ("peak_heap_bytes", heap)):
+        for name, value in (("journal_next", end), ("peak_heap_bytes", heap)):
             self.ledger.append(Measure(self.clock.now_ns, dispenser.name, name, value))
 
     async def close(self) -> None:

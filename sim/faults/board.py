@@ -1,12 +1,12 @@
 """Faults of a dispenser: its power, its cable, its clock, its inputs."""
 
+import asyncio
 from typing import ClassVar
 
 from sim.clock import Timer
 from sim.faults.base import Fault, OfDispenser
+from sim.inflight import InFlight
 from sim.world import World
-
-_PLAIN = 0x7E
 
 
 class PowerCut(OfDispenser):
@@ -64,8 +64,6 @@ class BrownOut(OfDispenser):
 
     async def strike(self, world: World) -> None:
         """Begin; each loop waits in the world's time, so this is for a task of its own."""
-        import asyncio
-
         self._task = asyncio.create_task(self._loop(world))
 
     async def _loop(self, world: World) -> None:
@@ -86,6 +84,24 @@ class BrownOut(OfDispenser):
     def observed(self, world: World) -> str:
         """Say how often."""
         return f"{self.target}: {self.times} cuts; {super().observed(world)}"
+
+
+class Lost(OfDispenser):
+    """It falls into the river, journal and all: what was acknowledged must outlive it."""
+
+    name = "dispenser_lost"
+    needs = frozenset({"power", "cable"})
+
+    async def strike(self, world: World) -> None:
+        """Take it away for ever."""
+        dispenser = self.dispenser(world)
+        acknowledged = InFlight(world.folder).of(dispenser.id, dispenser.epoch).spool
+        await dispenser.unplug()
+        await dispenser.cut()
+        world.lost(dispenser, acknowledged)
+
+    async def mend(self, _world: World) -> None:
+        """Nothing brings it back."""
 
 
 class CableOut(OfDispenser):
@@ -250,6 +266,6 @@ class ReedStuck(BeamStuck):
 
 
 BOARD: tuple[type[Fault], ...] = (
-    PowerCut, PowerCutInWrite, BrownOut, CableOut, Moved, NoisyLine, RtcDead, RtcCellEmpty,
+    PowerCut, PowerCutInWrite, BrownOut, Lost, CableOut, Moved, NoisyLine, RtcDead, RtcCellEmpty,
     RtcJumps, RtcDrifts, BeamStuck, ReedStuck,
 )  # fmt: skip

@@ -76,6 +76,20 @@ SCENARIOS = (
         tags=_SMOKE,
     ),
     Scenario(
+        "all-lost-after-puback",
+        "The broker takes the records, the backend hangs; then dispenser and broker are lost.",
+        days=0.02,
+        diary="""
+            day 1 00:02  fault backend_frozen for 12 min
+            day 1 00:03  open; take 1; close
+            day 1 00:06  fault dispenser_lost d1
+            day 1 00:07  fault broker_down for 2 min
+        """,
+        expect=(count("dose", 1), faults("dispenser_lost", "broker_down")),
+        tags=_SMOKE,
+        needs=frozenset({"power", "cable"}),
+    ),
+    Scenario(
         "gateway-killed-again-and-again",
         "The gateway dies three times in an hour while doses are taken.",
         days=0.03,

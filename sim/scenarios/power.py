@@ -40,18 +40,18 @@ SCENARIOS = (
     ),
     Scenario(
         "brown-out-night",
-        "A loose contact all night, with a backlog and no uplink.",
-        days=0.2,
+        "A loose contact in the night, sixty cuts, with a backlog and no uplink.",
+        days=0.06,
         diary="""
-            day 1 00:10  fault broker_down for 3 h
-            day 1 00:20  open; take 1; close; press 2
-            day 1 00:40  fault brown_out d1 for 1 h
-            day 1 02:00  open; take 2; close
+            day 1 00:10  fault broker_down for 1 h
+            day 1 00:15  open; take 1; close; press 2
+            day 1 00:20  fault brown_out d1 for 12 min
+            day 1 00:50  open; take 2; close
         """,
         expect=(
             count("dose", 2),
             at_least("response", 1),
-            at_most("boot", 70),
+            at_most("boot", 12),
             faults("brown_out"),
         ),
     ),

@@ -1,0 +1,64 @@
+"""The page of a failing run, opened from disk in a browser: it shows where a record was lost."""
+
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from sim import timeline
+from tests.sim.runs import Run
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """A run in which one record never left the spool, and one was lost before it."""
+    run = Run(tmp_path)
+    run.faults.append({"fault": "backend_down", "evidence": "some", "part": "backend"})
+    run.write()
+    seq = run.find("response")
+    with sqlite3.connect(tmp_path / "store.db") as db:
+        db.execute("DELETE FROM records WHERE dispenser = ? AND seq = ?", (run.d1.id, seq))
+    lost = run.find("dose")
+    for name in ("store.db", "gateway/spool.db"):
+        with sqlite3.connect(tmp_path / name) as db:
+            db.execute("DELETE FROM records WHERE dispenser = ? AND seq = ?", (run.d1.id, lost))
+    return tmp_path, seq
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_a_lost_record_is_seen_where_it_was_last(broken, tmp_path):
+    from playwright.sync_api import sync_playwright
+
+    folder, seq = broken
+    page_file = timeline.write(folder, ["lost: one record"])
+    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
+             "--disable-background-networking", "--disable-component-update"]  # fmt: skip
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=flags)
+        page = browser.new_page(viewport={"width": 1200, "height": 700})
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(page_file.as_uri())
+        labels = page.locator(".lostlabel").all_text_contents()
+        assert sorted(labels) == [
+            "DOSE LOST LAST SEEN AT d1",
+            f"RESPONSE button 3 seq {seq} LAST SEEN AT gateway",
+        ]
+        assert page.locator("polyline.way").count() > 10
+        assert page.locator("rect.bar").count() == 1
+        assert page.locator("#wrong").inner_text() == "lost: one record"
+        out = Path(os.environ.get("TEST_OUTPUT", tmp_path)) / "timeline.png"
+        page.screenshot(path=out)
+        assert out.stat().st_size > 5000
+        assert errors == []
+        browser.close()
+
+
+def test_an_unfinished_run_still_makes_a_page(tmp_path):
+    text = timeline.write(tmp_path, ["</script><b>"]).read_text()
+    assert "</script><b>" not in text
