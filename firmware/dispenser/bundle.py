@@ -16,6 +16,7 @@ _BLOCKS = const(60)
 _INLINE = const(512)  # bytes; littlefs keeps smaller files in their directory
 _FOLDER = "dispenser/"
 _VERSION = "version"
+_MODULE = ".mpy"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789_/."
 _LONGEST = const(60)
 _READ = const(1024)
@@ -65,6 +66,7 @@ def _entry(number, told):
     path, size, digest = told["path"], told["size"], unhexlify(told["sha256"])
     strange = [letter for letter in path if letter not in _LETTERS]
     whole = 0 < size and len(digest) == 32 and len(path) <= _LONGEST
+    whole = whole and (path == _VERSION or path.endswith(_MODULE))
     if strange or ".." in path or "//" in path or not whole:
         raise Unfit(codes.REFUSED_MALFORMED)
     return number, path, size, digest

@@ -1,14 +1,14 @@
 # A release that comes over the wire, into the slot that does not run. Its manifest says what
-# belongs to it. Each file grows in `part` and takes its place by a rename once its SHA-256 is
-# right, so a transfer goes on where a cut ended it; what the command announced is in `incoming`
-# until then. What takes long is done bit by bit, between other tasks.
+# belongs to it. Each file grows in `part` beside its place and takes it by a rename once its
+# SHA-256 is right, so a transfer goes on where a cut ended it; what the command announced is in
+# `incoming` until then. What takes long is done bit by bit, between other tasks.
 import struct
 
 from micropython import const
 
 from dispenser import codes, wire
 from dispenser.bundle import MANIFEST, Unfit, digest_of, matches, parse
-from dispenser.slots import INCOMING, PART
+from dispenser.slots import INCOMING
 
 _FORM = ">LBBBBH32s"  # counter, version, files, size and SHA-256 of the manifest
 _SHORTEST = const(256)  # bytes of a chunk that does not end its file: each is a write to flash
@@ -118,7 +118,7 @@ class Release:
             self._take(ref, data)
 
     def _take(self, ref, data):
-        _, _, size, _ = self._wanted
+        _, path, size, _ = self._wanted
         end = self._offset + len(data)
         if end > size:
             self._refuse(ref, codes.REFUSED_SIZE)
@@ -126,9 +126,9 @@ class Release:
             self._refuse(ref, codes.REFUSED_MALFORMED)
         else:
             try:
-                self._slots.grow(data, self._offset)
+                self._slots.grow(path, data, self._offset)
             except OSError:
-                self._offset = self._slots.grown()
+                self._offset = self._slots.grown(path)
                 self._refuse(ref, codes.REFUSED_SIZE)
                 return
             self._offset = end
@@ -174,13 +174,13 @@ class Release:
         # the file is there: if it is what was announced
         _, path, _, digest = self._wanted
         yield _REST_MS
-        if digest_of(self._slots.path(PART)) != digest:
-            self._slots.drop(PART)
+        part = self._slots.part(path)
+        if digest_of(self._slots.path(part)) != digest:
+            self._slots.drop(part)
             self._offset = 0
             self._note(codes.REFUSED_DIGEST, self._command[1:4])
             return
-        for wait in self._slots.place(path):
-            yield wait
+        self._slots.place(path)
         yield _REST_MS
         for wait in self._look():
             yield wait
@@ -198,6 +198,8 @@ class Release:
         while self._rest:
             _, path, size, digest = self._rest[-1]
             if not matches(self._slots.path(path), size, digest):
+                for wait in self._slots.prepare(path):
+                    yield wait
                 yield 0
                 self._want(self._rest[-1])
                 return
@@ -207,11 +209,14 @@ class Release:
 
     def _want(self, file):
         self._wanted = file
-        self._offset = self._slots.grown() if file[0] != _ALL else 0
+        self._offset = 0
+        if file[0] == _ALL:
+            return
+        self._offset = self._slots.grown(file[1])
         if self._offset > file[2]:
-            self._slots.drop(PART)
+            self._slots.drop(self._slots.part(file[1]))
             self._offset = 0
-        if file[0] != _ALL and not self._slots.has_room(file[2]):
+        if not self._slots.has_room(file[2]):
             raise Unfit(codes.REFUSED_SIZE)
 
     def _parse(self):

@@ -14,7 +14,8 @@ _REVERTED = "reverted"  # written by main.py
 _TOLD = "told"
 _STATE = "state"
 _POINTER = "/slot"
-PART = "part"
+_PART = "part"
+_PARTS = (_PART, "dispenser/part", "dispenser/drivers/part")
 INCOMING = "incoming"
 _FREE = const(40)  # blocks that nobody may fill
 _BLOCK = const(4096)
@@ -77,8 +78,9 @@ class Slots:
         # from now on it holds no release that could start; bit by bit, yields ms to wait
         self._make_folder(self.path("")[:-1])
         self.drop(_STATE)
-        yield 0
-        self.drop(PART)
+        for part in _PARTS:
+            yield 0
+            self.drop(part)
         yield 0
         with self._guard:
             self._write(self.path(INCOMING), "wb", command)
@@ -91,27 +93,43 @@ class Slots:
         except OSError:
             return b""
 
-    def grow(self, data, offset):
-        # more of the file that is coming in
-        with self._guard:
-            self._write(self.path(PART), "ab" if offset else "wb", data)
+    @staticmethod
+    def part(path):
+        # where a file grows: in its own folder, as a rename to another one takes twice as long
+        return path[: path.rfind("/") + 1] + _PART
 
-    def grown(self):
+    def prepare(self, path):
+        # makes its folders; bit by bit, yields ms to wait
+        at = path.find("/")
+        while at > 0:
+            if not self._is_there(path[:at]):
+                self._make_folder(self.path(path[:at]))
+                yield 0
+            at = path.find("/", at + 1)
+
+    def grow(self, path, data, offset):
+        # more of a file that is coming in
+        with self._guard:
+            self._write(self.path(self.part(path)), "ab" if offset else "wb", data)
+
+    def grown(self, path):
         # bytes of it that are on flash
         try:
-            return os.stat(self.path(PART))[6]
+            return os.stat(self.path(self.part(path)))[6]
         except OSError:
             return 0
 
     def place(self, path):
-        # the file is whole: it takes its place; bit by bit, yields ms to wait
-        at = path.find("/")
-        while at > 0:
-            self._make_folder(self.path(path[:at]))
-            yield 0
-            at = path.find("/", at + 1)
+        # the file is whole: it takes its place
         with self._guard:
-            os.rename(self.path(PART), self.path(path))
+            os.rename(self.path(self.part(path)), self.path(path))
+
+    def _is_there(self, path):
+        try:
+            os.stat(self.path(path))
+            return True
+        except OSError:
+            return False
 
     def drop(self, path):
         try:

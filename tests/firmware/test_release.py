@@ -155,10 +155,11 @@ def test_what_does_not_run_here_is_refused(
     "files",
     [
         {"dispenser/link.mpy": 10},  # no app
-        {"dispenser/app.mpy": 10, "dispenser/../../boot.py": 10},
-        {"dispenser/app.mpy": 10, "dispenser//x": 10},
+        {"dispenser/app.mpy": 10, "dispenser/../../boot.mpy": 10},
+        {"dispenser/app.mpy": 10, "dispenser//x.mpy": 10},
+        {"dispenser/app.mpy": 10, "dispenser/part": 10},
         {"dispenser/app.mpy": 10, "dispenser/Über.mpy": 10},
-        {"dispenser/app.mpy": 10, "dispenser/" + "x" * 60: 10},
+        {"dispenser/app.mpy": 10, "dispenser/" + "x" * 60 + ".mpy": 10},
         {"dispenser/app.mpy": 0},
     ],
 )
@@ -296,7 +297,7 @@ def test_more_than_a_file_should_have_is_refused(device: Device) -> None:
         more = schema.ReleaseChunk(wanted.file, at, bytes(1019))
         answers.append(device.ask(MessageType.release_chunk, wire.build(more)))
     assert RefusedReason.size in [answer.refused for answer in answers]
-    assert (device.root / "slots" / "b" / "part").stat().st_size <= size
+    assert (device.root / "slots" / "b" / "dispenser" / "part").stat().st_size <= size
 
 
 def test_a_newer_command_takes_the_place_of_one_under_way(device: Device) -> None:
