@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -101,8 +102,13 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 
 def _print(lines: Iterable[str], to: IO[str]) -> int:
-    for line in lines:
-        print(line, file=to)
+    try:
+        for line in lines:
+            print(line, file=to)
+        to.flush()
+    except BrokenPipeError:
+        # who reads has seen enough, as `head` does; what is buffered must not complain at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), to.fileno())
     return 0
 
 

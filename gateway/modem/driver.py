@@ -113,7 +113,7 @@ class Driver:
         try:
             at = self._open()
         except OSError as error:
-            self.facts["port"] = str(error)
+            self.facts["port"] = error.strerror or str(error)
             return Seen(traffic=traffic)
         try:
             return await self._look(at, traffic)
@@ -121,7 +121,7 @@ class Driver:
             if isinstance(error, DeafError) and not self._set_up:
                 self._on_deaf()
             self.close()
-            self.facts["port"] = str(error)
+            self.facts["port"] = error.strerror or str(error)
             return Seen(present=True, traffic=traffic)
 
     async def _look(self, at: AtPort, traffic: float | None) -> Seen:

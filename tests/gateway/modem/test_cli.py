@@ -86,3 +86,13 @@ def test_a_host_without_modem_or_gateway_is_told(
     assert told["state"] == "no modem on USB" and told["rung"] is None
     assert sorted(one.name for one in tmp_path.iterdir()) == ["g.toml"], "nothing was written"
     assert main(["status", "--config", str(tmp_path / "none.toml")]) == 2
+
+
+def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"AT\r\nOK\r\n" * 20_000)
+    words = [sys.executable, "-m", "tools.main", "modem", "explain", str(tmp_path / "log")]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as one:
+        assert one.stdout is not None and one.stderr is not None
+        one.stdout.readline()
+        one.stdout.close()
+        assert one.stderr.read() == b"" and one.wait(30) == 0
