@@ -23,6 +23,7 @@ from sim.backend.evidence import sheets
 from sim.backend.evidence.adherence import Figures, Share
 from sim.backend.evidence.sheets import SheetError
 from sim.backend.evidence.study import Result, Study, evaluate
+from tools.cohort import demo
 from tools.people import enter, entries
 from tools.report import emerge, freeze, report
 
@@ -34,7 +35,7 @@ _COLUMNS = ("monitor", "corrections", "days", "recorded", "added", "expected", "
 _SHARES = ("taking", "taking_capped", "correct_dosing", "implementation", "timing")
 
 
-for command in (report, freeze, emerge, enter, entries):
+for command in (report, freeze, emerge, enter, entries, demo):
     app.command()(command)
 
 

@@ -6,7 +6,9 @@
 import sys
 from collections.abc import Sequence
 
-_EXTRA = {"gateway": "gateway", "modem": "gateway", "backend": "sim", "sim": "sim"}
+_EXTRA = {"gateway": "gateway", "modem": "gateway"} | dict.fromkeys(
+    ("backend", "evidence", "sim"), "sim"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,13 +10,14 @@ import sys
 import time
 import zoneinfo
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from sim.backend.evidence.entries import OF_DATES, Entry, Kind, RuleError, utc_midnight
-from sim.backend.evidence.ledger import Ledger, LedgerError
-from sim.backend.evidence.programme import Programme
+
+if TYPE_CHECKING:
+    from sim.backend.evidence.ledger import Ledger
 
 LedgerPath = Annotated[Path, typer.Option("--ledger", metavar="FILE", help="What people entered.")]
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -55,6 +56,9 @@ def enter(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Append one entry; what is there stays readable for ever."""
+    # reading records needs the database's library, which a bench does without
+    from sim.backend.evidence.ledger import Ledger, LedgerError
+
     try:
         opened = Ledger(ledger, now_ms, create=kind is Kind.EPISODE)
         try:
@@ -81,6 +85,8 @@ def entries(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
     """Show all entries, those included that a later one replaced."""
+    from sim.backend.evidence.ledger import Ledger, LedgerError
+
     try:
         opened = Ledger(ledger, now_ms, create=False)
         try:
@@ -110,8 +116,10 @@ def fail(command: str, error: Exception) -> NoReturn:
     raise typer.Exit(2) from error
 
 
-def _zone(ledger: Ledger, kind: Kind, episode: str, value: str) -> dt.tzinfo:
+def _zone(ledger: "Ledger", kind: Kind, episode: str, value: str) -> dt.tzinfo:
     if kind is not Kind.EPISODE:
+        from sim.backend.evidence.programme import Programme
+
         try:
             return Programme(ledger.entries()).zone(episode)
         except KeyError:

@@ -136,6 +136,15 @@ def test_the_emerge_sheet_of_a_site(folder):
     assert "of 0 patients" in run("emerge", *places, "--site", "south").stdout
 
 
+def test_the_demonstration_is_a_store_and_a_ledger_like_any_other(folder):
+    told = run("demo", "--out", "demo", "--patients", "1", "--days", "5").stdout
+    assert told == "dosewire backend pages --store demo/store.db --ledger demo/people.db\n"
+    places = ("--store", "demo/store.db", "--ledger", "demo/people.db", "--episode", "e0001")
+    found = json.loads(run("report", *places, "--period", "1", "--json").stdout)
+    assert len(found["compartments"]["1"]["days"]) == 5
+    assert "File exists" in run("demo", "--out", "demo", code=2).stderr
+
+
 def test_what_is_not_there_is_one_line(folder):
     for result, told in (
         (report(episode="e7", code=2), "no episode 'e7'"),

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from construct_typed import DataclassMixin
 
 from protocol.schema import TIME_BASE, Mode, Quality, Record, RecordType, TimeSet
-from protocol.wire import WireError, parse, parse_data
+from protocol.wire import WireError, parse_data, record_of
 from sim.backend.evidence.dates import DAY_CUT, adherence_day, civil_date
 from sim.backend.placement import DRIFT_PPM, Basis, place
 from sim.backend.store import Store
@@ -123,7 +123,7 @@ def _set_seq(setting: _Set) -> int:
 
 
 def _stream(rows: Sequence[StoredRecord]) -> list[Event]:
-    records = [parse(Record, row.raw) for row in rows]
+    records = [record_of(row.raw) for row in rows]
     data = [_data(record) for record in records]
     sets = [
         _Set(record.seq, record.boot, item)
