@@ -155,6 +155,8 @@ class Supervisor:
         self._cleared_at: float | None = None
         self._begun_anew = False
         self._sessions = 0
+        self._treated: Fault | None = None  # what the last rung was for
+        self._cured: Fault | None = None  # the same, once all was well again
 
     def step(self, now: float, seen: Seen) -> Order:
         """Judge what was seen at `now` (Unix seconds) and say what to do."""
@@ -176,6 +178,7 @@ class Supervisor:
 
     def _well(self, now: float) -> Order:
         self._begun_anew = False
+        self._cured = self._treated
         self._well_at = now
         lasted = now - self.since
         if lasted >= _WELL:
@@ -191,6 +194,10 @@ class Supervisor:
 
     def _climb(self, now: float) -> Order:
         alarm = _ALARMS.get(self.fault, "") if now - self._well_at > HOUR else ""
+        if self._cured not in (None, self.fault):
+            # that was another illness: its rungs say nothing of this one
+            self._tried, self._settled_at = None, 0.0
+        self._cured = None
         if self._sessions >= _SESSIONS:
             alarm = "the modem comes and goes: check its power supply, cable and antenna"
         elif now - self.since < _PATIENCE[self.fault]:
@@ -226,7 +233,7 @@ class Supervisor:
             return Order(self.fault, min(_LOOK_HEALTHY, free - now + 1.0), alarm=alarm)
         if not self._budgets.spend(rung, now) and rung is Rung.REBOOT:
             return Order(self.fault, _LOOK_HEALTHY, alarm="the disk takes no notes: no reboot")
-        self._tried = tried
+        self._tried, self._treated = tried, self.fault
         self._begun_anew = rung >= Rung.NETWORK or (rung < Rung.CONTEXT and self._begun_anew)
         self._settled_at = now + self._spread(_SETTLE[rung])
         soon = rung in (Rung.INTERFACE, Rung.CONTEXT)

@@ -228,3 +228,22 @@ def test_what_a_person_must_do(
     told = " ".join(r.name for r in rungs) or "none"
     record_property("recovery", (f"{name}, mended by hand", took, told))
     assert took < limit
+
+
+def test_another_fault_right_after_a_recovery_begins_its_own_ladder(tmp_path: Path) -> None:
+    async def scenario() -> tuple[float, list[Rung]]:
+        bench = Bench(tmp_path)
+        bench.modem.power_on()
+        await bench.until_connected()
+        await bench.look_on(7200)
+        bench.modem.faults.no_data_until_reset = True
+        await bench.until_connected()
+        await bench.look_on(5)
+        at = bench.time
+        bench.modem.drop_context()
+        took = await bench.until_connected()
+        await bench.end()
+        return took, [rung for _, rung in bench.rungs(at)]
+
+    took, rungs = run(scenario())
+    assert rungs == [Rung.CONTEXT] and took < 120, (took, rungs)
