@@ -8,8 +8,8 @@ from html import escape
 from nicegui import ui
 from nicegui.element import Element
 
-from sim.console.hands import Hands
-from sim.console.panel import Panel, css
+from sim.console.panel import css
+from sim.console.session import Session
 from sim.dispenser import Dispenser
 
 SCALE = ("none", "mild", "moderate", "severe", "very severe")
@@ -25,10 +25,11 @@ Work = Callable[[], Awaitable[None]]
 class Device:
     """The elements of one dispenser in one browser page; `refresh` follows what it does."""
 
-    def __init__(self, dispenser: Dispenser, panel: Panel, hands: Hands) -> None:
+    def __init__(self, session: Session, dispenser: Dispenser) -> None:
+        self._session = session
         self._dispenser = dispenser
-        self._panel = panel
-        self._hands = hands
+        self._panel = session.panels[dispenser.name]
+        self._touches = session.touches
         self._lights: list[Element] = []
         self._keys: dict[str, Element] = {}
         self._shown: object = None
@@ -41,7 +42,7 @@ class Device:
         self.refresh()
 
     def _bay(self) -> None:
-        self._lid = self._button("lid", "lid", lambda: self._hands.lid(self._dispenser))
+        self._lid = self._button("lid", "lid", lambda: self._touches.lid(self._dispenser))
         with ui.element("div").classes("bay"):
             for number in range(1, COMPARTMENTS + 1):
                 with ui.element("div").classes("cell"):
@@ -71,12 +72,10 @@ class Device:
             self._sound = _text("span", "silent").classes("sound").props('role="status"')
             self._held("service", "service", "service button").classes("dw-quiet")
             self._plug = self._button(
-                "dw-quiet", "plugged in", lambda: self._hands.plug(self._dispenser)
+                "dw-quiet",
+                "plugged in",
+                lambda: self._session.toggle("cable_out", self._dispenser.name),
             )
-
-    @property
-    def _plugged(self) -> bool:
-        return self._dispenser.name not in self._hands.unplugged
 
     def _light(self, label: str) -> None:
         light = ui.element("span").classes("light").props(f'role="img" aria-label="{label}"')
@@ -91,15 +90,15 @@ class Device:
         key = _text("button", text).props(f'type=button aria-pressed=false aria-label="{label}"')
         self._keys[name] = key
         for event in _HELD:
-            key.on(event, lambda: self._hands.press(self._dispenser, name), js_handler=_ONCE)
+            key.on(event, lambda: self._touches.press(self._dispenser, name), js_handler=_ONCE)
         for event in _LET_GO:
-            key.on(event, lambda: self._hands.release(self._dispenser, name))
+            key.on(event, lambda: self._touches.release(self._dispenser, name))
         return key
 
     def refresh(self) -> None:
         """Show what changed since the last look."""
-        now = (self._panel.version, frozenset(self._dispenser.active), self._plugged,
-               self._dispenser.board.state)  # fmt: skip
+        board = self._dispenser.board
+        now = (self._panel.version, frozenset(self._dispenser.active), board.plugged, board.state)
         if now == self._shown:
             return
         self._shown = now
@@ -124,8 +123,8 @@ class Device:
             key.props(f"aria-pressed={str(name in self._dispenser.active).lower()}")
             if name.startswith("beam"):
                 key.props(remove="disabled") if opened else key.props("disabled")
-        _say(self._plug, "plugged in" if self._plugged else "unplugged")
-        self._plug.props(f"aria-pressed={str(self._plugged).lower()}")
+        _say(self._plug, "plugged in" if self._dispenser.board.plugged else "unplugged")
+        self._plug.props(f"aria-pressed={str(self._dispenser.board.plugged).lower()}")
         off = self._dispenser.board.state == "off"
         self._body.classes(add="off" if off else "", remove="" if off else "off")
 

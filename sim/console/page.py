@@ -44,6 +44,7 @@ class Page:
         self._session = session
         self._shown = next(iter(session.world.dispensers))
         self._tone = 0
+        self._faults: Switchboard | None = None
         ui.add_css(STYLE)
         ui.add_head_html(_TONE)
         with ui.element("main").classes("dw"):
@@ -57,7 +58,7 @@ class Page:
             ui.html("Dosewire", sanitize=False, tag="h1")
             self._said = ui.html("", sanitize=False).classes("run").props('role="status"')
             self._quiet("save what I did", self._save)
-            self._quiet("check this run", self._verify)
+            self._quiet("end and check", self._verify)
 
     def _quiet(self, text: str, work: object) -> None:
         button = ui.html(text, sanitize=False, tag="button").classes("dw-quiet")
@@ -84,8 +85,9 @@ class Page:
             tab.props(f"aria-pressed={str(each == name).lower()}")
         self._place.clear()
         with self._place:
-            dispenser = self._session.world.dispensers[name]
-            self._device = Device(dispenser, self._session.panels[name], self._session.hands)
+            self._device = Device(self._session, self._session.world.dispensers[name])
+        if self._faults:
+            self._faults.show(name)
 
     def _main(self) -> None:
         with ui.element("div").classes("dw-main"):
@@ -99,14 +101,14 @@ class Page:
             with ui.element("div").classes("dw-lower"):
                 with ui.element("section").classes("dw-card"):
                     ui.html("Break and heal", sanitize=False, tag="h2")
-                    self._faults = Switchboard(self._session)
+                    self._faults = Switchboard(self._session, self._shown)
                 with ui.element("section").classes("dw-card"):
                     ui.html("How it is", sanitize=False, tag="h2")
                     self._states = StatesCard(self._session.states)
 
     async def _save(self) -> None:
         path = self._session.save()
-        self._session.say(f"saved as {path.name} in the run's folder")
+        self._session.said = f"saved; play it again: dosewire sim run {path}"
 
     async def _verify(self) -> None:
         await self._session.verify()
@@ -114,7 +116,8 @@ class Page:
     def _refresh(self) -> None:
         self._device.refresh()
         self._lanes.refresh()
-        self._faults.refresh()
+        if self._faults:
+            self._faults.refresh()
         self._states.refresh()
         if self._session.said != self._said.content:
             self._said.set_content(self._session.said)

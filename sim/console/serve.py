@@ -48,7 +48,7 @@ async def console(
         await session.begin()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(session.live())
-            tasks.create_task(world.watch())
+            tasks.create_task(session.watch())
     finally:
         server.should_exit = True
         await serving

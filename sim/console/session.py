@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from sim.console.hands import Hands
+from sim import faults, scenario_file
 from sim.console.panel import Panel
+from sim.console.recording import Recording
 from sim.console.states import States
+from sim.console.touches import Touches
+from sim.faults import Fault
 from sim.report import compute
 from sim.view import Ways
 from sim.world import World
 
+RECORDED = "recorded.toml"
 _LISTEN_S = 0.01
 _LOOKS_EVERY = 10
 _STATES_EVERY = 100
-
-
-@dataclass
-class Switch:
-    """A fault that can be switched on and off."""
-
-    label: str
-    strike: Callable[[], Awaitable[None]]
-    heal: Callable[[], Awaitable[None]]
-    on: bool = False
-    busy: bool = False
 
 
 class Session:
@@ -40,13 +30,12 @@ class Session:
         self.panels = panels
         self.ways = Ways(world)
         self.states = States(world)
-        self.hands = Hands(world)
+        self.recording = Recording()
+        self.touches = Touches(world, self.recording)
         self.said = "flashing and provisioning the dispensers; this takes some seconds"
-        self.switches = _switches(world)
-
-    def say(self, text: str) -> None:
-        """Show a line in every page."""
-        self.said = text
+        self.broken: dict[tuple[str, str], Fault] = {}
+        self._busy: set[tuple[str, str]] = set()
+        self._ended = False
 
     async def begin(self) -> None:
         """Start all parts. Raises what `World.begin` raises."""
@@ -68,49 +57,70 @@ class Session:
             turn += 1
             await asyncio.sleep(_LISTEN_S)
 
+    async def watch(self) -> None:
+        """Raise what `World.check` raises, soon after it happened, until the run is ended."""
+        while True:
+            if not self._ended and not self._busy:
+                self.world.check()
+            await asyncio.sleep(0.2)
+
     def _dark(self) -> None:
         for name, dispenser in self.world.dispensers.items():
             if dispenser.board.state == "off":
                 self.panels[name].dark()
 
-    async def toggle(self, name: str) -> None:
-        """Break or heal; a switch that is being thrown is left alone."""
-        switch = self.switches[name]
-        if switch.busy:
+    async def toggle(self, name: str, target: str) -> None:
+        """Break a part or heal it; a switch that is being thrown is left alone."""
+        key = (name, target)
+        if key in self._busy or self._ended:
             return
-        switch.busy = True
+        self._busy.add(key)
+        fault = self.broken.get(key)
+        words = f"{name} {target}".strip()
         try:
-            await (switch.heal() if switch.on else switch.strike())
-            switch.on = not switch.on
-            self.say(f"{switch.label}: {'broken' if switch.on else 'healed'}")
-            self.hands.note("", f"{'break' if switch.on else 'heal'} {name}")
+            self.recording.add(self.world.clock.now_ns, f"{'heal' if fault else 'fault'} {words}")
+            await (self._heal(key, fault) if fault else self._break(key))
+        except faults.FaultError as error:
+            self.said = str(error)
         finally:
-            switch.busy = False
+            self._busy.discard(key)
+
+    async def _break(self, key: tuple[str, str]) -> None:
+        fault = faults.make(*key, seed=self.world.seed)
+        await fault.break_it(self.world)
+        self.broken[key] = fault
+        self.said = f"broken: {_words(key)}. {(type(fault).__doc__ or '').splitlines()[0]}"
+
+    async def _heal(self, key: tuple[str, str], fault: Fault) -> None:
+        del self.broken[key]
+        await fault.heal(self.world)
+        self.said = f"healed: {_words(key)}"
 
     def save(self) -> Path:
-        """Write down what was done by hand; returns the file."""
-        path = self.world.folder / "hands.jsonl"
-        lines = [
-            json.dumps({"t": a.t, "dispenser": a.dispenser, "what": a.what})
-            for a in self.hands.acts
-        ]
-        path.write_text("".join(f"{line}\n" for line in lines))
+        """Write down what was done by hand as a scenario; returns the file."""
+        made = self.recording.scenario(
+            self.world.seed, list(self.world.dispensers), list(self.world.gateways)
+        )
+        path = self.world.folder / RECORDED
+        path.write_text(scenario_file.dump(made), encoding="utf-8")
         return path
 
     async def verify(self) -> None:
-        """End the run and recompute its verdict from its files."""
-        self.say("ending the run")
+        """Heal all, end the run and recompute its verdict from its files."""
+        if self._ended:
+            return
+        self.said = "ending the run"
+        for key, fault in list(self.broken.items()):
+            await self._heal(key, fault)
+        self._ended = True
         await self.world.finish()
         report = await asyncio.to_thread(compute, self.world.folder)
-        self.say(f"{self.world.folder}: {'all agrees' if report.agree else 'DIFFERENCES'}")
+        told = "all agree" if report.agree else f"{len(report.differences)} DIFFERENCES"
+        self.said = (
+            f"ended: {report.records_stored} records stored, ledger and backend: {told}. "
+            f"Again: dosewire sim verify {self.world.folder}"
+        )
 
 
-def _switches(world: World) -> dict[str, Switch]:
-    made = {}
-    for name, child in world.gateways.items():
-        made[f"{name} off"] = Switch(f"gateway {name} killed", child.kill, child.start)
-    made["broker off"] = Switch("broker stopped", world.broker.kill, world.broker.start)
-    made["backend off"] = Switch("backend stopped", world.backend.kill, world.backend.start)
-    for name, dispenser in world.dispensers.items():
-        made[f"{name} power"] = Switch(f"power of {name} cut", dispenser.cut, dispenser.power_on)
-    return made
+def _words(key: tuple[str, str]) -> str:
+    return " of ".join(part.replace("_", " ") for part in key if part)

@@ -1,29 +1,51 @@
-"""Every fault as a switch: on breaks, off heals."""
+"""Every fault as a switch, by the part it hits: on breaks, off heals."""
 
 from __future__ import annotations
 
 from nicegui import ui
 
 from sim.console.session import Session
+from sim.faults import FAULTS
+from sim.faults.base import OfDispenser, OfGateway, OfServer
+
+_GROUPS = (("dispenser", OfDispenser), ("gateway", OfGateway), ("broker, backend", OfServer))
 
 
 class Switchboard:
-    """The switches in one browser page."""
+    """The switches in one browser page; those of a dispenser hit the one that is shown."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, dispenser: str) -> None:
         self._session = session
+        self._dispenser = dispenser
+        self._buttons: dict[str, ui.html] = {}
         with ui.element("div").classes("faults"):
-            self._buttons = {name: self._button(name) for name in session.switches}
+            for title, kind in _GROUPS:
+                ui.html(title, sanitize=False, tag="h3")
+                for name, fault in FAULTS.items():
+                    if issubclass(fault, kind):
+                        self._buttons[name] = self._button(name)
+
+    def show(self, dispenser: str) -> None:
+        """From now on hit this dispenser."""
+        self._dispenser = dispenser
+
+    def _target(self, name: str) -> str:
+        if issubclass(FAULTS[name], OfDispenser):
+            return self._dispenser
+        of_gateway = issubclass(FAULTS[name], OfGateway)
+        return next(iter(self._session.world.gateways)) if of_gateway else ""
 
     def _button(self, name: str) -> ui.html:
-        button = ui.html(self._session.switches[name].label, sanitize=False, tag="button")
-        button.classes("fault").props('type=button aria-pressed="false"')
-        button.on("click", lambda: self._session.toggle(name))
+        text = (FAULTS[name].__doc__ or "").splitlines()[0]
+        label = name.replace("_", " ").removeprefix("gateway ").removeprefix("cable in ")
+        button = ui.html(label, sanitize=False, tag="button").classes("fault")
+        button.props(f'type=button aria-pressed="false" title="{text}"')
+        button.on("click", lambda: self._session.toggle(name, self._target(name)))
         return button
 
     def refresh(self) -> None:
         """Show which are on."""
         for name, button in self._buttons.items():
-            on = str(self._session.switches[name].on).lower()
+            on = str((name, self._target(name)) in self._session.broken).lower()
             if button.props.get("aria-pressed") != on:
                 button.props(f'aria-pressed="{on}"')

@@ -1,5 +1,6 @@
 """The console in a real browser, over a real world."""
 
+import json
 import re
 import sqlite3
 import subprocess
@@ -83,7 +84,7 @@ def test_what_is_broken_is_told_and_heals(console: tuple[str, Path]) -> None:
     address, run = console
     with browser(1280, 800, "dark") as view:
         page = ready(view, address)
-        page.get_by_role("button", name="backend stopped").click()
+        page.get_by_role("button", name="backend down").click()
         expect(page.locator(".words")).to_contain_text("backend is off")
         answers = stored(run, 36)
         page.get_by_role("button", name="button 0, none").click(delay=200)
@@ -91,7 +92,7 @@ def test_what_is_broken_is_told_and_heals(console: tuple[str, Path]) -> None:
         expect(waits.locator(".there")).not_to_have_count(0)
         view.picture("console-broken")
         assert stored(run, 36) == answers
-        page.get_by_role("button", name="backend stopped").click()
+        page.get_by_role("button", name="backend down").click()
         until(lambda: stored(run, 36) > answers, "response after the backend was healed")
         expect(waits.locator(".there")).to_have_count(5)
         assert view.findings() == [] and view.errors == []
@@ -113,7 +114,7 @@ def test_all_is_done_by_keyboard_too(console: tuple[str, Path]) -> None:
             if label == "button 1, mild":
                 page.keyboard.press("Enter", delay=200)
         assert {"open the lid", "button 0, none", "service button", "plugged in",
-                "backend stopped"} <= reached  # fmt: skip
+                "backend down"} <= reached  # fmt: skip
         until(lambda: stored(run, 36) > answers, "response by keyboard")
 
 
@@ -125,8 +126,37 @@ def test_a_pulled_plug_is_seen_and_put_back(console: tuple[str, Path]) -> None:
         answers = stored(run, 36)
         page.get_by_role("button", name="plugged in").click()
         expect(page.get_by_role("button", name="unplugged")).to_be_visible()
-        expect(page.locator(".words")).to_contain_text("not open")
+        expect(page.locator(".words")).to_contain_text("plug the dispenser in")
         page.get_by_role("button", name="button 2, moderate").click(delay=200)
         assert stored(run, 36) == answers
         page.get_by_role("button", name="unplugged").click()
         until(lambda: stored(run, 36) > answers, "response after the plug came back")
+
+
+@pytest.mark.slow
+def test_what_was_done_is_saved_checked_and_played_again(console: tuple[str, Path]) -> None:
+    """Must be the last here: it ends the run."""
+    address, run = console
+    with browser(1280, 800) as view:
+        page = ready(view, address)
+        page.get_by_role("button", name="save what I did").click()
+        expect(page.locator(".run")).to_contain_text("sim run")
+        page.get_by_role("button", name="end and check").click()
+        expect(page.locator(".run")).to_contain_text("ledger and backend: all agree")
+        view.picture("console-ended")
+    again = run.parent / "again"
+    words = child.dosewire("sim", "run", str(run / "recorded.toml"), "--runs", str(again))
+    told = subprocess.run(words, capture_output=True, text=True, timeout=80, check=False)
+    assert told.returncode == 0, told.stdout + told.stderr
+    (replayed,) = again.glob("*/recorded/ledger.jsonl")
+    done, by_hand = stimuli(replayed), stimuli(run / "ledger.jsonl")
+    assert [what for _, *what in done] == [what for _, *what in by_hand]
+    # the diary tells milliseconds
+    assert [t for t, *_ in done] == pytest.approx([t for t, *_ in by_hand], abs=0.1)
+
+
+def stimuli(path: Path) -> list[tuple[float, str, bool]]:
+    """Inputs of a ledger: seconds after the first, which, active or not."""
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    found = [(e["t"], e["input"], e["active"]) for e in entries if "input" in e]
+    return [((t - found[0][0]) / 1e9, name, active) for t, name, active in found]

@@ -1,10 +1,10 @@
-"""The user's hands on the dispensers: each touch goes to the board at once, and is recorded."""
+"""The user's touches: each goes to the board at once, and into the recording."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
+from sim.console.recording import Recording
 from sim.dispenser import Dispenser
 from sim.world import World
 
@@ -12,29 +12,19 @@ HELD_S = 0.15
 """A click is at least so long: five times the buttons' debounce."""
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One thing done by hand: virtual ns of the world's clock, to whom, and what."""
+class Touches:
+    """Touches inputs of a world's dispensers."""
 
-    t: int
-    dispenser: str
-    what: str
-
-
-class Hands:
-    """Touches inputs of a world's dispensers; `acts` is what was done, in order."""
-
-    def __init__(self, world: World) -> None:
-        self.acts: list[Act] = []
-        self.unplugged: set[str] = set()
+    def __init__(self, world: World, recording: Recording) -> None:
         self._world = world
+        self._recording = recording
         self._since: dict[tuple[str, str], int] = {}
 
     async def press(self, dispenser: Dispenser, name: str) -> None:
         """Begin to press a button or to reach into a compartment."""
         if name not in dispenser.active:
-            await self._touch(dispenser, name, True)
             self._since[dispenser.name, name] = self._world.clock.now_ns
+            await self._touch(dispenser, name, True)
 
     async def release(self, dispenser: Dispenser, name: str) -> None:
         """End it, not before the firmware can have seen it."""
@@ -54,23 +44,7 @@ class Hands:
                     await self._touch(dispenser, name, False)
         await self._touch(dispenser, "lid", "lid" not in dispenser.active)
 
-    async def plug(self, dispenser: Dispenser) -> None:
-        """Pull its plug, or put it back."""
-        back = dispenser.name in self.unplugged
-        self.note(dispenser.name, "plug in" if back else "unplug")
-        async with dispenser.held:
-            if back:
-                self.unplugged.discard(dispenser.name)
-                await dispenser.to_gateway()
-            else:
-                self.unplugged.add(dispenser.name)
-                await dispenser.unplug()
-
     async def _touch(self, dispenser: Dispenser, name: str, active: bool) -> None:
-        self.note(dispenser.name, f"{name} {'on' if active else 'off'}")
         async with dispenser.held:
-            dispenser.touch(name, active)
-
-    def note(self, dispenser: str, what: str) -> None:
-        """Write down what was done; "" for what was done to no dispenser."""
-        self.acts.append(Act(self._world.clock.now_ns, dispenser, what))
+            t = dispenser.touch(name, active)
+        self._recording.add(t, f"{dispenser.name}: touch {name} {'on' if active else 'off'}")
