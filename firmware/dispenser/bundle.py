@@ -12,7 +12,7 @@ from dispenser import codes, wire
 MANIFEST = "manifest.json"
 _APP = "dispenser/app.mpy"
 _BLOCK = const(4096)
-_BLOCKS = const(60)
+_BLOCKS = const(50)
 _INLINE = const(512)  # bytes; littlefs keeps smaller files in their directory
 _FOLDER = "dispenser/"
 _VERSION = "version"

@@ -198,6 +198,8 @@ class Release:
         while self._rest:
             _, path, size, digest = self._rest[-1]
             if not matches(self._slots.path(path), size, digest):
+                self._slots.drop(path)  # its room is needed
+                yield 0
                 for wait in self._slots.prepare(path):
                     yield wait
                 yield 0

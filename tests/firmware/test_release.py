@@ -171,7 +171,7 @@ def test_a_manifest_with_odd_paths_is_refused(device: Device, files: dict[str, i
 
 
 def test_too_large_is_refused(device: Device) -> None:
-    sizes = {f"dispenser/m{n:02}.mpy": 4097 for n in range(30)}
+    sizes = {f"dispenser/m{n:02}.mpy": 4097 for n in range(25)}
     host = Host(releases.files(3, sizes | {"dispenser/app.mpy": 513}))
     host.run(device)
     assert device.records == [(REFUSED, VERSION, RefusedReason.size, 1)]
