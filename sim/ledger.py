@@ -52,6 +52,13 @@ class Power(Entry, frozen=True):
     power: PowerEvent
 
 
+class Cable(Entry, frozen=True):
+    """The USB cable came or went; the cells carry the dispenser on."""
+
+    dispenser: str
+    plugged: bool
+
+
 class Tech(Entry, frozen=True):
     """A tech took the prompt: flash, provision, a look around."""
 
@@ -106,6 +113,7 @@ class Meta(Entry, frozen=True):
 _BY_KEY: dict[str, type[Entry]] = {
     "input": Stimulus,
     "power": Power,
+    "plugged": Cable,
     "tech": Tech,
     "fault": Fault,
     "healed": Healed,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from protocol import schema, wire
+from protocol.commands import command_key
 from protocol.schema import RecordType
 from sim.clock import VirtualClock
 from tests.sim.board.bench import Bench
@@ -14,6 +15,7 @@ from tools import compile as compiler
 
 HEADER = 12  # bytes of a journal's file before its first record
 SECRET = "5c" * 32
+ID = "0011223344556677"
 SETUP = """
 import sys
 sys.path.insert(0, "/slots/a")
@@ -21,7 +23,7 @@ from dispenser import pins, provision
 from dispenser.drivers import chip
 from dispenser.drivers.rtc import Ds3231
 Ds3231(chip.bus(), pins.DS3231).set({seconds})
-print("epoch", provision.run("0011223344556677", 7, 0, 1, "{secret}", "{secret}"))
+print("epoch", provision.run("{id}", 7, 0, 1, "{secret}", "{command}"))
 """
 
 Scenario = Callable[[Bench, VirtualClock], Awaitable[None]]
@@ -32,8 +34,10 @@ async def set_up(bench: Bench, clock: VirtualClock, scratch: Path) -> None:
     built = compiler.firmware(compiler.FIRMWARE, scratch)
     app = {compiler.placed(path, "a"): content for path, content in built.items()}
     final = app.pop("/main.py")
+    command = command_key(bytes.fromhex(SECRET), bytes.fromhex(ID)).hex()
     seconds = clock.now_ns // 10**9 - schema.TIME_BASE
-    put(bench, {**app, "/main.py": SETUP.format(seconds=seconds, secret=SECRET).encode()})
+    words = {"seconds": seconds, "id": ID, "secret": SECRET, "command": command}
+    put(bench, {**app, "/main.py": SETUP.format(**words).encode()})
     await bench.board.power_on()
     await clock.run_until(lambda: b"epoch " in bench.console and b">>> " in bench.console)
     await bench.board.power_cut()

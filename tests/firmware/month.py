@@ -1,0 +1,271 @@
+"""A patient who does everything that the dispenser must bear, many times; and what came of it."""
+
+import dataclasses
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from protocol import schema, wire
+from protocol.commands import Signer
+from protocol.framing import Frame, encode
+from sim.clock import VirtualClock
+from sim.expected import Expected
+from sim.ledger import Cable, Entry, Power, Stimulus
+from tests.sim.board.bench import Bench
+
+NAME = "d1"
+SECOND = 10**9
+MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
+DAILY = 127
+SETTINGS = schema.Settings(
+    5, 2, 2, 1260, 480, 24, 1,
+    [schema.Transition(0, 1440)],
+    [schema.Window(1, 1, DAILY, 9 * 60, 60, 0), schema.Window(2, 2, DAILY, 18 * 60, 60, 0)],
+    [
+        schema.Question(1, schema.Trigger.after_dose, DAILY, 5, 10),
+        schema.Question(2, schema.Trigger.set_time, DAILY, 20 * 60, 30),
+    ],
+)  # fmt: skip
+Deed = tuple[int, str, bool | None]
+"""When, on what, active or not; `cut`, `on`, `pull` and `plug` are what they say."""
+
+
+class Days:
+    """Writes down what is done: one list of deeds a day, from a seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = random.Random(seed)
+        self.done: Counter[str] = Counter()
+        self._deeds: list[Deed] = []
+        self._awake = False
+
+    def day(self, start: int) -> list[Deed]:
+        """Return a day's deeds in order; `start` is its midnight (Unix ns)."""
+        self._deeds = []
+        if not self._awake:
+            self._night(start)
+        self._awake = self._rng.random() < 0.25
+        kinds = [self._both, self._hold, self._flick, self._long_press, self._repeat] * 4
+        self._rng.shuffle(kinds)
+        for n, kind in enumerate(kinds):
+            kind(start + 10 * HOUR + 30 * MINUTE + n * 11 * MINUTE + self._ms(0, 60_000))
+        self._dose(start + 9 * HOUR, 1)
+        self._answer(start + 9 * HOUR + 25 * MINUTE)
+        self._refill(start + 15 * HOUR)
+        self._possible(start + 16 * HOUR)
+        self._dose(start + 18 * HOUR, 2)
+        self._answer(start + 20 * HOUR + self._ms(60_000, 3_000_000))
+        if self._awake:
+            self._overnight(start + 22 * HOUR)
+        return sorted(self._deeds, key=lambda deed: deed[0])
+
+    # --- what a patient does
+
+    def _both(self, t: int) -> None:
+        self.done["two buttons at once"] += 1
+        one, other = self._rng.sample(range(5), 2)
+        self._press(t, one, 200)
+        self._press(t + self._ms(2, 20), other, 300)
+
+    def _hold(self, t: int) -> None:
+        self.done["a button held for a minute"] += 1
+        self._press(t, self._rng.randrange(5), self._rng.randrange(58_000, 64_000))
+
+    def _long_press(self, t: int) -> None:
+        if self._rng.random() < 0.1:
+            self.done["a button stuck"] += 1
+            self._press(t, self._rng.randrange(5), self._rng.randrange(310_000, 400_000))
+
+    def _repeat(self, t: int) -> None:
+        self.done["pressed twice"] += 1
+        button = self._rng.randrange(5)
+        self._press(t, button, 150)
+        self._press(t + self._ms(300, 1500), button, 100)
+
+    def _flick(self, t: int) -> None:
+        self.done["opened and closed within 100 ms"] += 1
+        self._active(t, "lid", self._rng.choice((10, 30, 45, 60, 80, 100)))
+
+    def _dose(self, t: int, due: int) -> None:
+        deeds = self._rng.choice(("right", "right", "missed", "wrong", "twice", "outside"))
+        self.done[f"dose: {deeds}"] += 1
+        if deeds == "missed":
+            return
+        if deeds == "outside":
+            t -= HOUR // 2
+        self._reach(t + self._ms(300_000, 900_000), [due if deeds != "wrong" else 4])
+        if deeds == "twice":
+            self._reach(t + 40 * MINUTE, [due])
+
+    def _answer(self, t: int) -> None:
+        if self._rng.random() < 0.7:
+            self.done["answered, in time or after expiry"] += 1
+            self._press(t, self._rng.randrange(5), 200)
+
+    def _refill(self, t: int) -> None:
+        if self._rng.random() < 0.4:
+            self.done["refilled with the button"] += 1
+            self._active(t, "service", 300)
+            self._reach(t + 20 * SECOND, [1, 2, 3, 4])
+            if self._rng.random() < 0.5:
+                self._active(t + 50 * SECOND, "service", 300)
+
+    def _possible(self, t: int) -> None:
+        if self._rng.random() < 0.5:
+            self.done["refilled without the button"] += 1
+            self._reach(t, self._rng.sample(range(1, 5), self._rng.choice((3, 4))))
+
+    def _overnight(self, t: int) -> None:
+        self.done["lid open overnight"] += 1
+        self._active(t, "lid", 8 * 3_600_000 + self._rng.randrange(600_000))
+
+    def _night(self, t: int) -> None:
+        t += HOUR + self._ms(0, 60_000)
+        self.done["reached through a beam without the lid"] += 2
+        self._active(t, f"beam{self._rng.randrange(1, 5)}", self._rng.randrange(200, 900))
+        self._active(t + 5 * MINUTE, f"beam{self._rng.randrange(1, 5)}", 90_000)
+        self.done["plug pulled mid-press"] += 2
+        t += HOUR
+        self._mid_press(t, "pull", "plug", self._ms(20_000, 900_000))
+        self._mid_press(t + 30 * MINUTE, "cut", "on", self._ms(3_000, 20_000))
+
+    def _mid_press(self, t: int, away: str, back: str, lasts: int) -> None:
+        self._press(t, self._rng.randrange(5), 800)
+        pulled = t + self._ms(1, 700)
+        self._deeds += [(pulled, away, None), (pulled + lasts, back, None)]
+
+    def _reach(self, t: int, compartments: Iterable[int]) -> None:
+        at = t
+        for n in compartments:
+            at += self._ms(900, 1500)
+            self._active(at, f"beam{n}", self._rng.randrange(200, 700))
+        self._active(t, "lid", (at - t) // 10**6 + self._rng.randrange(1000, 4000))
+
+    def _press(self, t: int, button: int, ms: int) -> None:
+        self._active(t, f"button{button}", ms)
+
+    def _active(self, t: int, name: str, ms: int) -> None:
+        self._deeds += [(t, name, True), (t + ms * 10**6, name, False)]
+
+    def _ms(self, low: int, high: int) -> int:
+        return self._rng.randrange(low, max(high, low + 1)) * 10**6
+
+
+class Player:
+    """Does the deeds on a board in virtual time and keeps the ledger."""
+
+    def __init__(self, bench: Bench, clock: VirtualClock) -> None:
+        self.entries: list[Entry] = []
+        self._bench, self._clock = bench, clock
+
+    async def play(self, deeds: Iterable[Deed]) -> None:
+        for t, what, active in deeds:
+            await self._clock.advance_to(t)
+            if active is None:
+                await self._power(what)
+            else:
+                at = self._bench.board.set_input(what, active)
+                self.entries.append(Stimulus(at, NAME, what, active))
+
+    async def _power(self, what: str) -> None:
+        now, board = self._clock.now_ns, self._bench.board
+        ways: dict[str, Callable[[], Awaitable[None]]] = {
+            "cut": board.power_cut, "on": board.power_on,
+            "pull": board.unplug, "plug": board.plug,
+        }  # fmt: skip
+        entry: Entry = Cable(now, NAME, what == "plug")
+        if what == "cut":
+            entry = Power(now, NAME, "cut")
+        elif what == "on":
+            entry = Power(now, NAME, "on")
+        self.entries.append(entry)
+        await ways[what]()
+
+
+async def settle(bench: Bench, clock: VirtualClock, secret: bytes, identity: bytes) -> None:
+    """Give the board its settings through its port."""
+    import serial
+
+    put = Signer(secret, identity).config_put(SETTINGS)
+    with serial.Serial(str(bench.board.port), timeout=0) as host:
+        host.write(encode(Frame(int(schema.MessageType.config_put), wire.build(put), ref=1)))
+        for _ in range(50):
+            await clock.advance(0.1)
+            host.read(4096)
+
+
+# --- judging
+
+
+_PARTS = {
+    "lid_opened": (), "lid_closed": ("compartments",), "state": ("active",), "boot": (),
+    "dose": ("compartment", "window", "relation"), "dose_end": ("compartment", "breaks"),
+    "response": ("button", "corrects", "prompt", "question"), "heartbeat": (),
+    "prompt_shown": ("question", "prompt", "trigger"), "power": ("source",),
+    "prompt_expired": ("question", "prompt", "reason"), "reminder": ("window", "step"),
+    "window_missed": ("window", "compartment", "start"), "tamper": ("kind", "subject"),
+    "refill": ("action", "cause", "compartments"), "fault": ("kind", "subject", "value"),
+}  # fmt: skip
+_LASTS = {"lid_closed": "duration", "dose_end": "dwell"}
+_EXACT = frozenset({"lid_opened", "lid_closed", "dose", "dose_end", "response"})
+_EXACT_NS = 20 * 10**6
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """A record as far as it is judged."""
+
+    seq: int
+    kind: str
+    fields: tuple[tuple[str, int], ...]
+    t: int
+    mode: int
+    duration: int | None
+
+
+def told(records: Sequence[schema.Record]) -> list[Told]:
+    """Return records as they are judged; prompts by their number instead of their id."""
+    ids = [0]
+    found = []
+    for record in records:
+        kind = schema.RecordType(record.type).name
+        data = wire.parse_data(record)
+        values = {name: getattr(data, name, 0) for name in _PARTS.get(kind, ())}
+        if kind == "prompt_shown":
+            ids.append(values["prompt"])
+        if "prompt" in values:
+            values["prompt"] = ids.index(values["prompt"])
+        t = (record.time + schema.TIME_BASE) * SECOND + record.stamp % 1024 * 10**6
+        lasts = getattr(data, _LASTS[kind]) if kind in _LASTS else None
+        fields = tuple((name, int(value)) for name, value in values.items())
+        found.append(Told(record.seq, kind, fields, t, record.stamp >> 12 & 3, lasts))
+    return found
+
+
+def differences(expected: Sequence[Expected], records: Sequence[Told]) -> list[str]:
+    """Return what is missing, and what nothing explains, as lines."""
+    left = list(records)
+    wrong = []
+    for item in sorted(expected, key=lambda item: bool(item.undecided)):
+        fits = [record for record in left if _same(item, record)]
+        if fits:
+            left.remove(min(fits, key=lambda record: abs(record.t - item.t)))
+        elif not item.undecided:
+            wrong.append(f"missing {_when(item.t)} {item}")
+    return wrong + [f"nothing explains {_when(record.t)} {record}" for record in left]
+
+
+def _same(item: Expected, record: Told) -> bool:
+    if (item.kind, item.fields, item.mode) != (record.kind, record.fields, record.mode):
+        return False
+    exact = item.kind in _EXACT and not item.undecided
+    if abs(record.t - item.t) > (_EXACT_NS if exact else item.within):
+        return False
+    if item.duration is None or item.duration == schema.UNKNOWN_DURATION:
+        return item.duration in (None, record.duration)
+    return abs(item.duration - (record.duration or 0)) <= 2 * _EXACT_NS // 10**6
+
+
+def _when(t: int) -> str:
+    day, rest = divmod(t // 10**6 - 1_767_225_600_000, 86_400_000)
+    return f"day {day} {rest // 3_600_000:02}:{rest // 60_000 % 60:02}:{rest / 1000 % 60:06.3f}"
