@@ -116,11 +116,7 @@ class Publisher:
 
     def anew(self) -> None:
         """Ask what is stored: the spool began anew, and nobody knows what it held."""
-
-        async def act() -> None:
-            self._ask_all()
-
-        self._post(act)
+        self._post(_later(self._ask_all))
 
     def connected(self) -> None:
         """Ask for every watermark: what was on its way may be lost."""
@@ -136,11 +132,11 @@ class Publisher:
 
     def disconnected(self) -> None:
         """Publish nothing until connected."""
+        self._post(_later(self._out.forget))
 
-        async def act() -> None:
-            self._out.forget()
-
-        self._post(act)
+    def under_way(self) -> None:
+        """Note another use of the connection: a slow profile waits for it."""
+        self._post(_later(lambda: self._schedule.active(self._now())))
 
     def puback(self, token: int, code: int) -> None:
         """Take the broker's answer; it frees nothing."""
@@ -395,3 +391,10 @@ class Publisher:
         elif done.holes:
             text = ",".join(f"{first}..{last}" for first, last in done.holes[:8])
             _log.warning("%s seq=%s not in the spool, read again", stream, text)
+
+
+def _later(call: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    async def act() -> None:
+        call()
+
+    return act

@@ -55,6 +55,7 @@ class Switchboard:
         if kind in KINDS:
             self._commands.message(message)
         elif kind == "piece":
+            self._publisher.under_way()
             self._commands.piece(message)
         else:
             self._publisher.message(message.topic, message.payload)

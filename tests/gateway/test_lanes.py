@@ -237,6 +237,24 @@ def test_a_slow_profile_gives_up_after_five_minutes(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_a_release_that_comes_in_keeps_a_slow_profile_awake(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with publisher_bench(tmp_path, config.Publishing(profile="daily")) as b:
+            await b.add(0, 4)
+            await b.greet()
+            b.answer_everything()
+            b.publisher.connected()
+            await b.settle()
+            for _ in range(10):
+                b.publisher.under_way()
+                await b.pass_time(2)
+            assert b.link.slept == []
+            await b.pass_time(5)
+            assert len(b.link.slept) == 1
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_backend_away_for_a_day_costs_no_more_than_two_days(tmp_path: Path, seed: int) -> None:
     print(f"seed {seed}")
