@@ -155,7 +155,7 @@ class Supervisor:
         self._cleared_at: float | None = None
         self._begun_anew = False
         self._sessions = 0
-        self._treated: Fault | None = None  # what the last rung was for
+        self._treated: Fault | None = None  # what the ladder was climbed for
         self._cured: Fault | None = None  # the same, once all was well again
 
     def step(self, now: float, seen: Seen) -> Order:
@@ -212,6 +212,7 @@ class Supervisor:
         rung = self._next()
         if rung is None or self._budgets.free_at(rung, now) - now > HOUR:
             return self._from_the_start(now, alarm)
+        self._treated = self.fault
         return self._take(rung, now, alarm, rung)
 
     def _next(self) -> Rung | None:
@@ -233,7 +234,7 @@ class Supervisor:
             return Order(self.fault, min(_LOOK_HEALTHY, free - now + 1.0), alarm=alarm)
         if not self._budgets.spend(rung, now) and rung is Rung.REBOOT:
             return Order(self.fault, _LOOK_HEALTHY, alarm="the disk takes no notes: no reboot")
-        self._tried, self._treated = tried, self.fault
+        self._tried = tried
         self._begun_anew = rung >= Rung.NETWORK or (rung < Rung.CONTEXT and self._begun_anew)
         self._settled_at = now + self._spread(_SETTLE[rung])
         soon = rung in (Rung.INTERFACE, Rung.CONTEXT)
