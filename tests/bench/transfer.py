@@ -31,6 +31,6 @@ def figures(folder: Path, erase_ms: int) -> Iterator[Figure]:
     name = f"{erase_ms} ms erases"
     sent = sum(map(len, contents.values()))
     yield Figure(f"release over the wire, {name}", seen["ms"][0] / 1000, "s")
-    yield Figure("its size", sent / 1024, "KiB")
+    yield Figure("size of that release", sent / 1024, "KiB")
     yield Figure("heap free at its peak meanwhile, of 240 kB", seen["free"][0], "KiB", least=60)
-    yield from gaps.figures(f"{name}, release coming in", seen["gaps"], 100, 250)
+    yield from gaps.figures(f"{name}, release coming in", seen["gaps"], 100, None)

@@ -325,3 +325,23 @@ def test_the_same_command_again_while_it_is_being_accepted(device: Device, steps
     assert "state" not in device.slot() and "incoming" in device.slot()
     host.run(device)
     assert device.slot() == host.expected() and device.pointer() == "b"
+
+
+def test_any_bytes_are_answered(device: Device) -> None:
+    rng = random.Random(13)
+    host = Host(releases.files(10))
+    kinds = [MessageType.release_begin, MessageType.release_chunk, MessageType.release_end]
+    for n in range(300):
+        if n % 40 == 0:
+            host.step(device)
+        body = rng.choice([rng.randbytes(rng.randrange(80)), wire.build(host.begin)])
+        if n % 3 == 0 and body:
+            body = body[: rng.randrange(len(body))]
+        frames = device.do("feed " + frame(rng.choice(kinds), body)) + device.do("run")
+        assert len(frames) == 1, (n, body)
+    assert device.pointer() == "a"
+    # in the end it is what it would have been
+    while host.transfer.outcome is None and device.pointer() == "a":
+        if host.step(device) is None:
+            host = Host(host.files, Signer(SECRET, ID, 50))
+    assert device.slot() == host.expected()
