@@ -166,6 +166,8 @@ def _postgresql(where: str, readonly: bool) -> Engine:
     if url.get_backend_name() != "postgresql":
         raise StoreError(f"store {url.render_as_string()}: neither a file nor postgresql://")
     options = f"-c lock_timeout={_LOCK_WITHIN} -c statement_timeout={_STATEMENT_WITHIN}"
+    if "options" in url.query:
+        options += f" {url.query['options']}"
     if readonly:
         options += " -c default_transaction_read_only=on"
     arguments = {"connect_timeout": _CONNECT_WITHIN_S, "options": options}

@@ -20,7 +20,7 @@ from sim.backend import commands
 from sim.backend.commands import OPEN, QUEUED, REFUSED, SENT, SIGNED
 from sim.backend.registry import RegistryFile
 from sim.backend.store import Store
-from sim.backend.tables import Command, GatewayState, Stream, gateways, streams
+from sim.backend.tables import Command, GatewayState, Stream, gateways, meta, streams
 from sim.backend.tables import commands as rows
 
 _EVERY = 1.0
@@ -36,6 +36,13 @@ _OPEN = (
     .order_by(rows.c.dispenser, rows.c.id)
     .limit(_AT_ONCE)
 )
+_DUE = select(rows.c.id).where(
+    rows.c.state.in_(OPEN),
+    rows.c.answered_at.is_(None) | (rows.c.expires_at <= bindparam("now")),
+)
+_DUE = _DUE.limit(1)
+# one worker at a time: two that sign for one dispenser would give the same counter twice
+_TURN = select(meta.c.value).where(meta.c.name == "schema").with_for_update(skip_locked=True)
 _STREAMS = select(streams).where(streams.c.dispenser == bindparam("d"), streams.c.newest >= 0)
 _STATE = select(gateways).where(gateways.c.gateway == bindparam("g"))
 
@@ -73,12 +80,15 @@ class Dispatcher:
         """Sign, keep and send what is to be sent. Raises DatabaseError: due again then."""
         self._due = now + _EVERY
         with self._store.reading() as db:
-            idle = db.execute(_OPEN.limit(1)).first() is None
+            idle = db.execute(_DUE, {"now": self._clock()}).first() is None
         if idle:
             return
         with self._store.writing() as transaction:
-            expired = commands.expire(transaction.db, self._clock())
-            ready = self._ready(transaction.db) if self._postman.connected else []
+            db = transaction.db
+            if db.execute(_TURN).first() is None:
+                return
+            expired = commands.expire(db, self._clock())
+            ready = self._ready(db) if self._postman.connected else []
         if expired:
             self._store.count("commands_expired", expired)
             _LOG.warning("%d commands expired: no dispenser took them in time", expired)
@@ -86,8 +96,7 @@ class Dispatcher:
             self._send(command)
 
     def _ready(self, db: Connection) -> list[Command]:
-        query = _OPEN.with_for_update(skip_locked=True)
-        found = [Command(**row._mapping) for row in db.execute(query)]
+        found = [Command(**row._mapping) for row in db.execute(_OPEN)]
         ready = []
         for dispenser, waiting in groupby(found, lambda command: command.dispenser):
             gateway = self._gateway(db, dispenser)

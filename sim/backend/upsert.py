@@ -10,7 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 def insert_missing(db: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert a row unless its key is there; tells whether it was inserted."""
     statement = _insert(db, table).values(dict(row)).on_conflict_do_nothing()
-    return db.execute(statement).rowcount > 0
+    # the driver's row count is not kept for every table: what comes back was inserted
+    return db.execute(statement.returning(*table.primary_key)).first() is not None
 
 
 def replace(db: Connection, table: Table, row: Mapping[str, Any], renew: Sequence[str]) -> None:

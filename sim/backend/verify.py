@@ -26,7 +26,7 @@ CUT = "cut"
 OUT_OF_REACH = "out_of_reach"
 UNKNOWN_DISPENSER = "unknown_dispenser"
 UNKNOWN_EPOCH = "unknown_epoch"
-_KEPT = 256
+_KEPT = 4096
 
 
 class Keys:

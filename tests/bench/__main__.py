@@ -6,10 +6,11 @@ The figures of a bench that has a page (`tests/bench/table.py`) are written ther
 import os
 import sys
 
-from tests.bench import cellular, codec, firmware, gateway, pages, start, table, tools
+from tests.bench import backend, cellular, codec, firmware, gateway, pages, start, table, tools
 from tests.bench.figures import Bench
 
 BENCHES: dict[str, Bench] = {
+    "backend": backend.figures,
     "cellular": cellular.figures,
     "codec": codec.figures,
     "firmware": firmware.figures,
