@@ -181,7 +181,7 @@ def _severe(evidence: Evidence) -> Iterator[Item]:
     for date, event in by_date.items():
         data = event.data
         word = "very severe" if isinstance(data, Response) and data.button > SEVERE else "severe"
-        yield Item(f"severe {_name(event.key)}", Need.PATIENT, f"Symptom: {word}", date)
+        yield Item(f"severe {_name(event.key)}", Need.PATIENT, f"Answer: {word}", date)
 
 
 def _silent(evidence: Evidence) -> Iterator[Item]:

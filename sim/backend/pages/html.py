@@ -90,8 +90,8 @@ def _monitored(glance: Glance) -> tuple[str, str]:
     if glance.period is None:
         return "None yet", "the first one begins the first supply period"
     number = min(30, (glance.today - glance.period.start).days + 1)
-    told = f"day {number} of 30 of supply period {glance.period.number}"
-    return str(glance.period.monitored), f"with an access or a response; {told}"
+    told = f"day {number} of 30, supply period {glance.period.number}"
+    return str(glance.period.monitored), f"access or response; {told}"
 
 
 def _symptom_title(glance: Glance) -> str:
