@@ -31,6 +31,11 @@ def examine(config: Config, tls: ssl.SSLContext, root: Path = ROOT) -> Iterator[
     yield _clock(config, data)
     yield findings.disk(data)
     yield from _ports(config, root)
+    if config.modem is not None:
+        # a gateway without a modem loads nothing of it
+        from gateway.modem import doctor as modem
+
+        yield from modem.examine(config.modem, root)
     yield broker(config, tls)
     yield from _daemon(data)
 

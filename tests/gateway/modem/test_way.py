@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.modem import path
+from gateway import config
+from gateway.modem import doctor, path
 from gateway.modem.opener import Opener
 from gateway.modem.probe import Probe
 from tests.gateway.modem.test_find import plug
@@ -162,3 +163,17 @@ def test_a_named_port_is_the_only_one(tmp_path: Path) -> None:
     opener.deaf()
     opener()
     assert opened == [named, named] and opener.device == device
+
+
+def test_doctor_looks_without_opening(tmp_path: Path) -> None:
+    def told(settings: config.Modem) -> list[tuple[str, bool | None]]:
+        return [(one.text, one.works) for one in doctor.examine(settings, tmp_path)]
+
+    assert told(config.Modem()) == [("no known modem on USB", False)]
+    plug(tmp_path, "2c7c:0125", "ttyUSB3", 2)
+    assert told(config.Modem())[0][1] is False, "no node in /dev"
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev/ttyUSB3").touch()
+    assert told(config.Modem()) == [("is there and may be opened", True)]
+    named = config.Modem(port=str(tmp_path / "none"), interface="wwan0")
+    assert [works for _, works in told(named)] == [False, False]

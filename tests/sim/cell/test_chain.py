@@ -55,7 +55,7 @@ async def rough_cell(r: Rig) -> AsyncIterator[tuple[Cell, ModemPort]]:
 
 @pytest.mark.parametrize(
     ("stall_s", "outage_s"),
-    [(2.0, 6.0), pytest.param(30.0, 600.0, marks=pytest.mark.soak)],
+    [(1.0, 4.0), pytest.param(30.0, 600.0, marks=pytest.mark.soak)],
 )
 def test_nothing_is_lost_over_modem_and_cell(
     tmp_path: Path,

@@ -107,18 +107,24 @@ def test_delay_both_ways(root: bool) -> None:
 def test_loss_is_cured_by_the_kernels_own_tcp() -> None:
     async def scenario() -> None:
         async with behind(True) as cell:
-            cell.conditions.delay_s, cell.conditions.loss = 0.005, 0.15
+            cell.conditions.delay_s, cell.conditions.loss = 0.005, 0.2
             async with client(cell, 30.0) as one:
                 assert await one.line() == "up"
-                times = [float(await one.ask()) for _ in range(25)]
+                times = [float(await one.ask()) for _ in range(20)]
             assert max(times) > 0.2, "what was lost took a time-out of TCP at least"
 
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("root", BOTH)
-@pytest.mark.parametrize("name", ["outage", "stall", "lossy", "slow"])
-def test_faults_that_a_connection_survives(root: bool, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "root"),
+    [
+        *(pytest.param(name, True, marks=needs_root) for name in ("outage", "stall", "lossy")),
+        ("slow", False),
+        ("outage", False),
+    ],
+)
+def test_faults_that_a_connection_survives(name: str, root: bool) -> None:
     async def scenario() -> None:
         async with behind(root) as cell, client(cell, 30.0) as one:
             assert await one.line() == "up"

@@ -126,7 +126,10 @@ async def _found(manager: Manager) -> str:
 _STATE = ("org.freedesktop.DBus.Properties.Get", (f"{_BUS}.Modem", "State"))
 
 
-@pytest.mark.parametrize(("kind", "plugin"), [("generic", "generic"), ("ec25", "quectel")])
+@pytest.mark.parametrize(
+    ("kind", "plugin"),
+    [pytest.param("generic", "generic", marks=pytest.mark.soak), ("ec25", "quectel")],
+)
 def test_it_is_a_modem_and_connects(tmp_path: Path, kind: str, plugin: str) -> None:
     async def scenario() -> None:
         modem = _modem(kind)
