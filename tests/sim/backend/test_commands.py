@@ -320,6 +320,15 @@ def test_what_nobody_takes_expires_and_a_late_proof_still_counts(desk, dispenser
     assert desk.last().state == "applied"
 
 
+def test_one_that_was_answered_and_never_proved_expires_too(desk, dispenser):
+    desk.queue(dispenser, "config", plain_settings(3), expires=60_000_000)
+    desk.look()
+    counter = struct.pack(">I", 1)
+    desk.backend.take(dispenser, counter, "config", correlation=counter)
+    desk.look(61)
+    assert desk.last().state == "expired"
+
+
 def test_too_many_waiting_are_said(desk, dispenser):
     for version in range(1, 9):
         desk.queue(dispenser, "config", plain_settings(version))
@@ -334,7 +343,7 @@ def test_answers_are_bounded(desk, dispenser, monkeypatch):
     assert [answer.counter for answer in desk.backend.answers()] == [4, 5, 6, 7, 8]
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(["config", "release", "seen", "error"]),
     st.binary(max_size=60),
