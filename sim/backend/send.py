@@ -15,6 +15,7 @@ from typing import Any
 
 from protocol import wire
 from protocol.manifest import ManifestError, SignatureError
+from protocol.schema import MAC_SIZE, MAX_BODY, Settings
 from sim.backend import commands, settings_file
 from sim.backend.commands import CONFIG, OPEN, RELEASE, SEEN
 from sim.backend.config import Config
@@ -25,6 +26,8 @@ from sim.backend.tables import Command, Stream
 EXIT_REFUSED = 3
 EXIT_OPEN = 4
 _POLL_S = 0.2
+# counter and MAC go before the settings
+_COMMAND_HEAD = 4 + MAC_SIZE
 _PROGRESS_S = 1.0
 _KINDS = {
     "settings": "put settings in force: dose windows, questions, quiet hours, from a TOML file",
@@ -111,7 +114,7 @@ def _content(
         file = settings_file.load(arguments.file)
         now = datetime.datetime.now(datetime.UTC)
         built = settings_file.settings(file, _next_version(store, dispenser), now)
-        return CONFIG, wire.build(built)
+        return CONFIG, _fitting(built, arguments.file)
     if arguments.kind == "seen":
         stream = _newest_stream(store, registry, dispenser)
         following = stream.next if arguments.next is None else arguments.next
@@ -119,6 +122,16 @@ def _content(
             raise SendError(f"--next: only what is stored can be seen: 0 to {stream.next}")
         return SEEN, stream.epoch.to_bytes(4, "big") + following.to_bytes(4, "big")
     return RELEASE, _release(arguments.bundle, arguments.key)
+
+
+def _fitting(built: Settings, file: Path) -> bytes:
+    try:
+        content = wire.build(built)
+    except wire.WireError as error:
+        raise SendError(f"{file}: {str(error).splitlines()[0]}") from error
+    if len(content) > MAX_BODY - _COMMAND_HEAD:
+        raise SendError(f"{file}: {len(content)} bytes, at most {MAX_BODY - _COMMAND_HEAD}")
+    return content
 
 
 def _release(bundle: Path, key: Path) -> bytes:

@@ -65,21 +65,26 @@ def load(path: Path) -> File:
     """Read a settings file. Raises SettingsError if it is missing or a key is wrong."""
     try:
         file = msgspec.convert(tomllib.loads(path.read_text()), File)
-        zoneinfo.ZoneInfo(file.zone)
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise SettingsError(f"{path}: {error}") from error
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
-        raise SettingsError(f"{path}: zone: no such time zone: {file.zone!r}") from error
+    _check_zone(path, file.zone)
     for asked in file.question:
         if (asked.at is None) == (asked.after_dose is None):
             raise SettingsError(
                 f"{path}: question {asked.question}: `at` or `after_dose`, not both"
             )
     return file
+
+
+def _check_zone(path: Path, zone: str) -> None:
+    try:
+        zoneinfo.ZoneInfo(zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SettingsError(f"{path}: zone: no such time zone: {zone!r}") from error
 
 
 def settings(file: File, version: int, now: datetime.datetime) -> Settings:

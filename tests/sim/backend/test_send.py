@@ -206,6 +206,7 @@ def kinds(peer):
         (["settings", "00", "x.toml"], "not in the registry"),
         (["settings", "ID", "none.toml"], "none.toml: No such file"),
         (["settings", "ID", "bad.toml"], "zone"),
+        (["settings", "ID", "long.toml"], "bytes, at most 1004"),
         (["seen", "ID"], "nothing verified is stored"),
         (["seen", "ID", "--days", "0"], "--days"),
         (["release", "ID", "none.zip", "--key", "none.pem"], "none.pem: No such file"),
@@ -217,6 +218,8 @@ def test_a_mistake_is_one_line_and_2(tmp_path, dispenser, capsys, monkeypatch, w
     entry = Entry(dispenser.secret.hex(), [dispenser.epoch])
     save(tmp_path / "registry.json", Registry({dispenser.id: entry}))
     (tmp_path / "bad.toml").write_text('zone = "Mars/Olympus"\n')
+    window = '[[window]]\nnumber = 1\ncompartment = 1\nstart = "09:00"\nlength = 60\n'
+    (tmp_path / "long.toml").write_text('zone = "UTC"\n' + 200 * window)
     config = str(configure(tmp_path, 1))
     words = [dispenser.id if word == "ID" else word for word in words]
     assert main(["send", words[0], "--config", config, *words[1:]]) == 2
