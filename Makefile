@@ -22,8 +22,8 @@ $(VENV)/.tested: $(VENV)/.ready
 	@sh tools/setup.sh "$(PYTHON)" "$(VENV)" test
 	@touch $@
 
-demo: setup  ## the whole chain, live; HEADLESS=1 REPORT=report.json: scripted, ends by itself
-	@$(BIN)/dosewire sim demo $(if $(HEADLESS),--headless --report "$(REPORT)") $(if $(SEED),--seed $(SEED))
+demo: setup  ## the whole chain in a browser; HEADLESS=1 REPORT=report.json: scripted, ends by itself
+	@$(BIN)/dosewire sim $(if $(HEADLESS),demo --headless --report "$(REPORT)",console) $(if $(SEED),--seed $(SEED))
 
 test: $(VENV)/.tested  ## every test that belongs in CI
 	@$(BIN)/pytest -m "not soak" -n 2 --dist loadfile

@@ -96,7 +96,7 @@ class Broker:
             await self._start_on(self._port)
             return
         for left in reversed(range(_PORTS_TRIED)):
-            port = _free_port()
+            port = free_port()
             try:
                 await self._start_on(port)
             except BrokerError:
@@ -197,7 +197,8 @@ def _command(name: str) -> str:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         port: int = probe.getsockname()[1]

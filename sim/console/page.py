@@ -29,6 +29,10 @@ window.dosewireTone = (() => {
 })();
 </script>
 """
+_VIEWS = {
+    "ways": "the way of each record (ms after the stimulus)",
+    "clinic": "what the clinic sees",
+}
 _GUIDE = """<ol>
 <li>Open the lid, take from a compartment, press how you feel.</li>
 <li>Watch each record go from the journal to the clinic's store.</li>
@@ -44,6 +48,8 @@ class Page:
         self._session = session
         self._shown = next(iter(session.world.dispensers))
         self._tone = 0
+        self._seen = "ways"
+        self._views: dict[str, ui.html] = {}
         self._faults: Switchboard | None = None
         ui.add_css(STYLE)
         ui.add_head_html(_TONE)
@@ -68,6 +74,9 @@ class Page:
         with ui.element("div").classes("dw-side"):
             with ui.element("nav").classes("dw-tabs").props('aria-label="dispensers"'):
                 self._tabs = {name: self._tab(name) for name in self._session.world.dispensers}
+                self._lives = ui.html("let a patient live here", sanitize=False, tag="button")
+                self._lives.classes("dw-quiet").props("type=button aria-pressed=false")
+                self._lives.on("click", lambda: self._session.let_live(self._shown))
             self._place = ui.element("div")
             self._show(self._shown)
             with ui.element("section").classes("dw-card guide"):
@@ -88,16 +97,20 @@ class Page:
             self._device = Device(self._session, self._session.world.dispensers[name])
         if self._faults:
             self._faults.show(name)
+            self._look(self._seen)
 
     def _main(self) -> None:
         with ui.element("div").classes("dw-main"):
             with ui.element("section").classes("dw-card"):
-                ui.html(
-                    "The way of each record: milliseconds after the stimulus",
-                    sanitize=False,
-                    tag="h2",
-                )
-                self._lanes = Lanes(self._session.ways)
+                with ui.element("nav").classes("dw-tabs").props('aria-label="views"'):
+                    for name, text in _VIEWS.items():
+                        self._views[name] = self._view(name, text)
+                self._ways = ui.element("div").classes("fill")
+                with self._ways:
+                    self._lanes = Lanes(self._session.ways)
+                self._clinic = ui.element("iframe").classes("fill clinic")
+                self._clinic.props('title="what the clinic sees"')
+            self._look("ways")
             with ui.element("div").classes("dw-lower"):
                 with ui.element("section").classes("dw-card"):
                     ui.html("Break and heal", sanitize=False, tag="h2")
@@ -105,6 +118,20 @@ class Page:
                 with ui.element("section").classes("dw-card"):
                     ui.html("How it is", sanitize=False, tag="h2")
                     self._states = StatesCard(self._session.states)
+
+    def _view(self, name: str, text: str) -> ui.html:
+        tab = ui.html(text, sanitize=False, tag="button").classes("dw-tab")
+        tab.props("type=button").on("click", lambda: self._look(name))
+        return tab
+
+    def _look(self, view: str) -> None:
+        self._seen = view
+        for name, tab in self._views.items():
+            tab.props(f"aria-pressed={str(name == view).lower()}")
+        self._ways.set_visibility(view == "ways")
+        self._clinic.set_visibility(view == "clinic")
+        if view == "clinic":
+            self._clinic.props(f'src="{self._session.clinic.address(self._shown)}"')
 
     async def _save(self) -> None:
         path = self._session.save()
@@ -121,6 +148,9 @@ class Page:
         self._states.refresh()
         if self._session.said != self._said.content:
             self._said.set_content(self._session.said)
+        living = str(self._shown in self._session.patients).lower()
+        if self._lives.props.get("aria-pressed") != living:
+            self._lives.props(f"aria-pressed={living}")
         self._hear()
 
     def _hear(self) -> None:

@@ -52,6 +52,7 @@ async def console(
     finally:
         server.should_exit = True
         await serving
+        await session.close()
         await world.close()
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from pathlib import Path
 
 from sim import faults, scenario_file
+from sim.console.clinic import Clinic
 from sim.console.panel import Panel
 from sim.console.recording import Recording
 from sim.console.states import States
 from sim.console.touches import Touches
 from sim.faults import Fault
+from sim.patient import Patient
 from sim.report import compute
 from sim.view import Ways
 from sim.world import World
 
 RECORDED = "recorded.toml"
 _LISTEN_S = 0.01
+_REST_S = 4.0
 _LOOKS_EVERY = 10
 _STATES_EVERY = 100
 
@@ -30,18 +34,22 @@ class Session:
         self.panels = panels
         self.ways = Ways(world)
         self.states = States(world)
+        self.clinic = Clinic(world)
+        self.patients: dict[str, Patient] = {}
         self.recording = Recording()
         self.touches = Touches(world, self.recording)
         self.said = "flashing and provisioning the dispensers; this takes some seconds"
         self.broken: dict[tuple[str, str], Fault] = {}
         self._busy: set[tuple[str, str]] = set()
         self._ended = False
+        self._lives: set[asyncio.Task[None]] = set()
 
     async def begin(self) -> None:
         """Start all parts. Raises what `World.begin` raises."""
         await self.world.begin()
         for gateway in self.world.gateways.values():
             await gateway.start()
+        await self.clinic.start()
         self.said = ""
 
     async def live(self) -> None:
@@ -62,7 +70,20 @@ class Session:
         while True:
             if not self._ended and not self._busy:
                 self.world.check()
+                self.clinic.check()
             await asyncio.sleep(0.2)
+
+    def let_live(self, dispenser: str) -> None:
+        """Let a patient live at a dispenser, or let the one who does go."""
+        if (there := self.patients.pop(dispenser, None)) is not None:
+            there.leave()
+            return
+        rng = random.Random(f"{self.world.seed} {dispenser}")
+        patient = Patient(self.world.dispensers[dispenser], rng, _REST_S)
+        self.patients[dispenser] = patient
+        task = asyncio.create_task(patient.live())
+        self._lives.add(task)
+        task.add_done_callback(self._lives.discard)
 
     def _dark(self) -> None:
         for name, dispenser in self.world.dispensers.items():
@@ -96,6 +117,13 @@ class Session:
         await fault.heal(self.world)
         self.said = f"healed: {_words(key)}"
 
+    async def close(self) -> None:
+        """End what lives beside the world."""
+        for task in self._lives:
+            task.cancel()
+        await asyncio.gather(*self._lives, return_exceptions=True)
+        await self.clinic.close()
+
     def save(self) -> Path:
         """Write down what was done by hand as a scenario; returns the file."""
         made = self.recording.scenario(
@@ -110,6 +138,9 @@ class Session:
         if self._ended:
             return
         self.said = "ending the run"
+        for name in list(self.patients):
+            self.let_live(name)
+        await asyncio.gather(*self._lives, return_exceptions=True)
         for key, fault in list(self.broken.items()):
             await self._heal(key, fault)
         self._ended = True

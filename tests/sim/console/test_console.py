@@ -139,6 +139,11 @@ def test_what_was_done_is_saved_checked_and_played_again(console: tuple[str, Pat
     address, run = console
     with browser(1280, 800) as view:
         page = ready(view, address)
+        page.get_by_role("button", name="what the clinic sees").click()
+        clinic = page.frame_locator("iframe")
+        expect(clinic.get_by_text("P-d1")).to_be_visible()
+        expect(clinic.get_by_text("Heard today")).to_be_visible()
+        view.picture("console-clinic")
         page.get_by_role("button", name="save what I did").click()
         expect(page.locator(".run")).to_contain_text("sim run")
         page.get_by_role("button", name="end and check").click()
