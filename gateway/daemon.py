@@ -174,7 +174,7 @@ class Gateway:
 
         modem, uplink = self._modem, self._uplink
         modem.connected, modem.heard = lambda: uplink.connected, uplink.heard
-        modem.asleep = lambda: uplink.asleep
+        modem.asleep, modem.renew = lambda: uplink.asleep, uplink.renew
         uplink.tells = modem.shared
         modem.keeper.beat = self._heart.loop("modem", PATIENCE)
         return [_forever("modem", modem.keeper.run)]

@@ -128,11 +128,10 @@ class Uplink:
 
     def heard(self) -> float | None:
         """Return how many seconds ago the broker was heard, None without a connection."""
-        client = self._client
-        if client is None or not self._up:
+        if self._client is None or not self._up:
             return None
         try:
-            return silence_of(client.socket())
+            return silence_of(self._client.socket())
         except OSError:
             return None
 
@@ -191,6 +190,10 @@ class Uplink:
         """Connect now, if asleep or about to be."""
         if self._sleep is not None:
             self._woken.set()
+
+    def renew(self, reason: str) -> None:
+        """End the connection, to be made anew: its way is gone, which TCP has not noticed."""
+        self._end(self._number, reason)
 
     async def close(self, within: float) -> None:
         """Say goodbye: wait for acknowledgements at most `within` seconds, then disconnect."""

@@ -5,12 +5,15 @@ host's routes prefer. Kernel documentation: ABI/testing/sysfs-class-net (opersta
 proc_net(5) for `route` and `if_inet6`, resolv.conf(5).
 """
 
+import fcntl
 import socket
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.findings import Finding
 
+_SIOCGIFADDR = 0x8915
 _UP = 0x0001  # RTF_UP, linux/route.h
 _REJECT = 0x0200  # RTF_REJECT
 
@@ -87,6 +90,16 @@ def bind(made: socket.socket, interface: str) -> None:
     """Bind a socket to an interface; raises OSError if there is none of that name."""
     if interface:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
+
+
+def address(interface: str) -> str | None:
+    """Return the interface's IPv4 address, None if it has none (netdevice(7), SIOCGIFADDR)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        try:
+            told = fcntl.ioctl(asker, _SIOCGIFADDR, struct.pack("16s24x", interface.encode()[:15]))
+        except OSError:
+            return None
+    return socket.inet_ntoa(told[20:24])
 
 
 def _routed(interface: str, root: Path) -> bool:

@@ -37,7 +37,8 @@ _COMMANDS = {Rung.INTERFACE: "renew", Rung.POWER: "power", Rung.REBOOT: "reboot"
 class Cellular:
     """A modem and all that keeps it connected.
 
-    broker: host and port. connected, asleep, heard: how the uplink's session is. root: the host's.
+    broker: host and port. connected, asleep, heard: how the uplink's session is; renew ends it,
+    with a reason, to be begun anew. root: the host's.
     """
 
     def __init__(
@@ -53,7 +54,9 @@ class Cellular:
         self.connected: Callable[[], bool] = lambda: False
         self.asleep: Callable[[], bool] = lambda: False
         self.heard: Callable[[], float | None] = lambda: None
+        self.renew: Callable[[str], None] = lambda reason: None
         self.over_other = False
+        self._address = ""
         self.figures = Figures()
         self._settings = settings
         self._counters = counters
@@ -104,6 +107,15 @@ class Cellular:
             self._counters.add("modem_recoveries")
             self._probe.doubt()
         self.figures.note(self._clock.monotonic(), seen, order)
+        self._compare_addresses()
+
+    def _compare_addresses(self) -> None:
+        # the kernel would try for a minute to send from an address that is gone
+        if self.over_other or not self.connected() or "." not in self._address:
+            return
+        now = path.address(self._settings.interface)
+        if now is not None and now != self._address:
+            self.renew("the modem's interface has another address now")
 
     # ---- the uplink's connections -----------------------------------------------------------
 
@@ -124,6 +136,7 @@ class Cellular:
             self.over_other = True
         else:
             self.over_other = False
+        self._address = made.getsockname()[0] if interface else ""
         return made
 
     def close(self) -> None:

@@ -29,6 +29,9 @@ async def modem(folder: Path) -> AsyncIterator[ModemPort]:
     port.modem.network.activate_s = 0.1
     port.modem.power_on()
     try:
+        # the first look is before the uplink's connection, which goes over loopback and would
+        # prove the modem's health: it must find a network, and no data session
+        await until(lambda: port.modem.registered)
         yield port
     finally:
         port.close()

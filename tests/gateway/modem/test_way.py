@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from gateway import config
+from gateway.clock import Clock
+from gateway.counters import Counters
 from gateway.modem import doctor, path
 from gateway.modem.opener import Opener
 from gateway.modem.probe import Probe
+from gateway.modem.service import Cellular
 from tests.gateway.modem.test_find import plug
 
 HEAD = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
@@ -177,3 +180,20 @@ def test_doctor_looks_without_opening(tmp_path: Path) -> None:
     assert told(config.Modem()) == [("is there and may be opened", True)]
     named = config.Modem(port=str(tmp_path / "none"), interface="wwan0")
     assert [works for _, works in told(named)] == [False, False]
+
+
+def test_an_address_that_has_changed_ends_the_connection(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        broker = ("127.0.0.1", server.getsockname()[1])
+        settings = config.Modem(interface="lo", port=str(tmp_path / "none"))
+        modem = Cellular(settings, tmp_path, broker, Counters(), Clock())
+        ended: list[str] = []
+        modem.renew, modem.connected = ended.append, lambda: True
+        with modem.dial(*broker, 5.0):
+            asyncio.run(modem.keeper.once())
+            assert ended == []
+            # what the connection was made from is not what the interface has any more
+            modem._address = "127.0.0.77"
+            asyncio.run(modem.keeper.once())
+        assert len(ended) == 1 and "another address" in ended[0]
+    assert path.address("nowhere0") is None
