@@ -1,9 +1,17 @@
 """Faults of a gateway: its process, its spool, its disk."""
 
+import asyncio
+import os
 import shutil
+import signal
+from typing import ClassVar
 
-from sim.faults.base import Fault, FaultError, OfGateway
+from protocol.framing import Deframer
+from protocol.schema import Ack, MessageType
+from protocol.wire import parse
+from sim.faults.base import Fault, FaultError, OfDispenser, OfGateway
 from sim.inflight import InFlight, alter
+from sim.paced.page import SLOW_COMMIT
 from sim.world import World
 
 
@@ -97,6 +105,58 @@ class RecordForged(GatewayKilled):
         await self.mend(world)
 
 
+class LostAfterAck(OfDispenser):
+    """The disk is slow; at the first ACK the gateway dies and the dispenser is lost for good.
+
+    What a gateway had not committed when it acknowledged is in no place any more.
+    """
+
+    name = "dispenser_lost_after_ack"
+    needs = frozenset({"power", "cable", "line", "virtual time"})
+    commit_s: ClassVar[float] = 0.3
+
+    async def strike(self, world: World) -> None:
+        """Arm it."""
+        self._world = world
+        self._gateway = world.gateways[self.dispenser(world).gateway]
+        self._deframer = Deframer()
+        self._task: asyncio.Task[None] | None = None
+        self._acked = -1
+        await self._gateway.kill()
+        self._gateway.set_environment(**{SLOW_COMMIT: str(self.commit_s)})
+        await self._gateway.start()
+        self.dispenser(world).board.relay.tamper = self._watch
+
+    def _watch(self, sender: str, data: bytes) -> bytes:
+        for frame in self._deframer.feed(data) if sender == "host" else ():
+            if frame.type == MessageType.ack and self._task is None:
+                if self._gateway.pid is not None:
+                    os.kill(self._gateway.pid, signal.SIGKILL)
+                self._acked = parse(Ack, frame.body).next
+                self._task = asyncio.create_task(self._lose())
+        return data
+
+    async def _lose(self) -> None:
+        dispenser = self.dispenser(self._world)
+        with self._world.clock.hold():
+            await self._gateway.kill()
+            await dispenser.unplug()
+            await dispenser.cut()
+            self._world.lost(dispenser, self._acked)
+            self._gateway.set_environment()
+            await self._gateway.start()
+
+    async def mend(self, _world: World) -> None:
+        """See that it came to its end."""
+        if self._task:
+            await self._task
+
+    def observed(self, _world: World) -> str:
+        """Say what had been acknowledged."""
+        told = f"{self.target}: acknowledged before seq {self._acked}, lost at once"
+        return told if self._task else ""
+
+
 GATEWAY: tuple[type[Fault], ...] = (
-    GatewayKilled, GatewayFrozen, GatewayReplaced, SpoolCorrupt, RecordForged,
+    GatewayKilled, GatewayFrozen, GatewayReplaced, SpoolCorrupt, RecordForged, LostAfterAck,
 )  # fmt: skip

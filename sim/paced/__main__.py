@@ -3,6 +3,7 @@ time, started by `sim.paced.child`.
 """
 
 import importlib
+import os
 import random
 import sys
 import threading
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 from sim.paced import stand_ins
 from sim.paced.inside import Inside
+from sim.paced.page import SLOW_COMMIT
 
 _PROGRAMS = {"gateway": "gateway.cli", "backend": "sim.backend.cli"}
 _SELDOM = {
@@ -32,6 +34,8 @@ def main(argv: list[str]) -> int:
     inside = Inside(shared, grants, bell, start_ns)
     random.seed(argv[4])
     stand_ins.take_over(inside)
+    if SLOW_COMMIT in os.environ:
+        stand_ins.slow_commits(float(os.environ[SLOW_COMMIT]))
     program = importlib.import_module(_PROGRAMS[argv[5]])
     _prepare(argv[5], inside)
     code: int = program.main(argv[6:])

@@ -14,6 +14,8 @@ GRANT = "<qq"
 """A turn: the time now, and up to when the process may go on by itself unless it was noticed."""
 GRANT_SIZE = struct.calcsize(GRANT)
 NEVER = 1 << 52
+SLOW_COMMIT = "DOSEWIRE_SIM_SLOW_COMMIT"
+"""Environment: real seconds by which every COMMIT comes later."""
 
 
 def get(memory: mmap.mmap, at: int) -> int:

@@ -7,6 +7,7 @@ import os
 import queue
 import select
 import selectors
+import sqlite3
 import ssl
 import threading
 import time
@@ -233,6 +234,20 @@ def _connections(inside: Inside) -> None:
 
     for name in ("send", "recv", "do_handshake", "connect", "close", "shutdown"):
         setattr(ssl.SSLSocket, name, touched(getattr(ssl.SSLSocket, name)))
+
+
+def slow_commits(seconds: float) -> None:
+    """Let every COMMIT of SQLite begin so much later, in real time: a slow disk."""
+    wait = threading.Event().wait
+
+    class Slow(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            if sql == "COMMIT":
+                wait(seconds)
+            return super().execute(sql, *values)
+
+    real = sqlite3.connect
+    sqlite3.connect = lambda *words, **more: real(*words, **{"factory": Slow, **more})
 
 
 def take_over_paho(inside: Inside) -> None:

@@ -76,6 +76,18 @@ SCENARIOS = (
         tags=_SMOKE,
     ),
     Scenario(
+        "lost-right-after-ack",
+        "The dispenser is lost and the gateway dies in the moment a record is acknowledged.",
+        days=0.01,
+        diary="""
+            day 1 00:03  fault dispenser_lost_after_ack d1
+            day 1 00:04  press 3
+        """,
+        expect=(count("response", 1, button=3), faults("dispenser_lost_after_ack")),
+        tags=_SMOKE,
+        needs=frozenset({"power", "cable", "line", "virtual time"}),
+    ),
+    Scenario(
         "all-lost-after-puback",
         "The broker takes the records, the backend hangs; then dispenser and broker are lost.",
         days=0.02,
