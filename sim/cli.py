@@ -27,7 +27,6 @@ app = typer.Typer(name="sim", help="The simulated world.", no_args_is_help=True)
 app.command("run")(scenario_cli.run)
 app.command("list")(scenario_cli.list_)
 app.command("fleet")(scenario_cli.fleet)
-app.command("fleet")(scenario_cli.fleet)
 Runs = Annotated[Path, typer.Option(help="Folder that gets one folder for each run.")]
 _INTERRUPTED = 130
 
