@@ -77,7 +77,7 @@ class Prompt:
     def __init__(self, port: Path, patience: float = _PATIENCE) -> None:
         """Open it; raises PortError if there is no board, PromptError if it gives no prompt."""
         self._port = port
-        self._hashing = False
+        self._hashing = self._heard = False
         end = time.monotonic() + patience
         _awaited(port)
         while not self._opened(end):
@@ -112,7 +112,7 @@ class Prompt:
 
     def _entered(self, end: float) -> bool:
         serial = self._transport.serial
-        for patience in (0.5, 1, 2, 4, 8):
+        for patience in (0.5, 1, 2, 4):
             serial.write(b"\r\x03")
             self._drain(0.1)
             if patience > 0.5:  # a program that tidies up after the first one
@@ -123,6 +123,8 @@ class Prompt:
                 return True
             if time.monotonic() > end:
                 return False
+        if not self._heard:  # no board says nothing for so long
+            raise PromptError(f"{self._port}: {_NO_PROMPT}", Exit.NO_PROMPT)
         return False
 
     def _restarted(self) -> bool:
@@ -164,6 +166,7 @@ class Prompt:
             time.sleep(0.005)
             return b""
         data: bytes = serial.read(min(waiting, 4096))
+        self._heard = True
         return data
 
     def __enter__(self) -> Self:

@@ -25,14 +25,23 @@ Store = Annotated[
 ]
 Lost = Annotated[str, typer.Option(metavar="REASON", help="Why undelivered records are given up.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+provision = typer.Typer(invoke_without_command=True)
 registry = typer.Typer(no_args_is_help=True, help="The file that keeps the dispensers' secrets.")
 
 
-def provision(
-    port: Port,
-    path: RegistryPath,
+@provision.callback()
+def dispenser(
+    context: typer.Context,
+    port: Annotated[Path | None, typer.Option(help="Serial port, such as /dev/ttyACM0.")] = None,
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--registry",
+            help="File that keeps the secrets; encrypted if made with DOSEWIRE_PASSPHRASE set.",
+        ),
+    ] = None,
     again: Annotated[
-        bool, typer.Option(help="Begin a new epoch; its records are removed.")
+        bool, typer.Option("--again", help="Begin a new epoch; its records are removed.")
     ] = False,
     store: Store = None,
     lost: Lost = "",
@@ -41,12 +50,17 @@ def provision(
 ) -> None:
     """Give a dispenser its id, a new epoch and its keys; the secret stays in the registry.
 
-    With --again it is refused as long as records about the patient are not delivered.
+    With --again it is refused as long as records about the patient are not delivered. `dosewire
+    provision gateway --help`: key, certificate and configuration of a gateway.
     """
+    if context.invoked_subcommand:
+        return
     from tools import provision as provisioning
     from tools.vault import Vault
 
     with _told("provision", "run this again before the dispenser leaves the bench"):
+        if port is None or path is None:
+            raise ToolError("--port and --registry are needed", Exit.USAGE)
         if label:
             from tools.label import check
 
@@ -62,6 +76,30 @@ def provision(
         print(f"{port}: dispenser {given.dispenser}, epoch {given.epoch}, {given.reason.name}")
         if given.removed:
             print(f"removed: epoch {given.previous} with its {given.removed} records")
+
+
+@provision.command()
+def gateway(
+    name: Annotated[str, typer.Argument(metavar="ID", help="1 to 32 of a-z, 0-9 and -.")],
+    out: Annotated[Path, typer.Option(help="Folder for key, certificate and gateway.toml.")],
+    broker: Annotated[str, typer.Option(metavar="HOST[:PORT]", help="The backend's broker.")],
+    ca: Annotated[Path, typer.Option(help="Certificate of the authority (PEM).")],
+    ca_key: Annotated[
+        Path | None, typer.Option(help="Its private key: signs here; without, a request is made.")
+    ] = None,
+    apn: Annotated[str, typer.Option(help="Access point of the SIM; a modem is used then.")] = "",
+    data: Annotated[str, typer.Option(help="The gateway's folder.")] = "/var/lib/dosewire",
+) -> None:
+    """Make what a gateway needs: key, certificate or request, configuration."""
+    from tools import gateway_kit
+
+    with _told("provision", "nothing was written, or run this again"):
+        written = gateway_kit.make(out, name, broker, ca, ca_key, apn, data)
+    for path in written:
+        print(path)
+    if ca_key is None:
+        print(f"next: have {name}.csr signed, put the certificate to {name}.pem beside it")
+    print(f"next: dosewire gateway check --config {written[-1]}")
 
 
 def retire(

@@ -8,9 +8,11 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typer.testing import CliRunner
 
 from hardware import board
 from protocol.bundle import Release
@@ -18,6 +20,7 @@ from protocol.schema import Hello
 from sim.board.emulated import EmulatedBoard
 from sim.hello import ask
 from tools import release
+from tools.app import app
 from tools.compile import FIRMWARE
 from tools.flash import Reporter
 
@@ -117,6 +120,12 @@ def sources(folder: Path, version: tuple[int, int, int]) -> Path:
 def built(source: Path = FIRMWARE, boards: list[str] | None = None) -> Release:
     """A release, signed with KEY."""
     return release.build(source, boards or ["pico"], KEY)
+
+
+def dosewire(*words, **environ):
+    """The command in this process: returncode, stdout, stderr."""
+    done = CliRunner().invoke(app, list(map(str, words)), env=environ)
+    return SimpleNamespace(returncode=done.exit_code, stdout=done.stdout, stderr=done.stderr)
 
 
 class Recorder(Reporter):

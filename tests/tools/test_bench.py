@@ -12,7 +12,6 @@ import pytest
 from protocol.schema import Service
 from sim.backend import registry
 from sim.hello import ask
-from tests.tools.desk import sources
 from tools.exits import Exit
 from tools.prompt import Prompt
 from tools.provision import provision
@@ -72,25 +71,6 @@ def test_a_provisioning_cut_short_leaves_no_board_at_its_prompt(bench, tmp_path,
     with pytest.raises(KeyboardInterrupt):
         provision(Path(bench), Vault(tmp_path / "registry.json"))
     assert hello(bench).service == Service.unprovisioned
-
-
-def test_flashing_again_removes_what_is_stale_and_keeps_the_journal(bench, tmp_path):
-    assert dosewire("flash", "--port", bench).returncode == 0
-    words = ("--registry", tmp_path / "registry.json", "--json")
-    told = json.loads(dosewire("provision", "--port", bench, *words).stdout)
-    newer = sources(tmp_path / "newer", (0, 2, 0))
-    with Prompt(Path(bench)) as prompt:
-        prompt.run("import os\nfor p in ('/slots/b', '/slots/b/dispenser'): os.mkdir(p)")
-        prompt.write("/slots/b/dispenser/stale.mpy", b"old", lambda _: None)
-    flashed = dosewire("flash", "--port", bench, "--firmware", newer, "--no-wait")
-    assert flashed.returncode == 0
-    assert "0.2.0 into slot b" in flashed.stderr
-    with Prompt(Path(bench)) as prompt:
-        names = prompt.run("import os; print(os.listdir('/slots/b/dispenser'))")
-        assert "stale.mpy" not in names
-        assert "app.mpy" in names
-        prompt.reset()
-    assert hello(bench).epoch == told["epoch"]
 
 
 def test_provisioning_an_empty_board_says_to_flash_it(bench, tmp_path):

@@ -59,8 +59,8 @@ def test_a_stock_board_and_one_that_runs_something_else(tmp_path):
             prompt.write("/main.py", b"while True: pass\n", lambda _: None)
             prompt.reset()
         desk.up()
-        assert json.loads(probe("--port", desk.port).stdout)["state"] == "silent"
-        assert json.loads(probe("--port", desk.port, "--prompt").stdout)["foreign"] == ["main.py"]
+        told = json.loads(probe("--port", desk.port, "--prompt").stdout)
+        assert (told["state"], told["foreign"]) == ("silent", ["main.py"])
 
 
 def test_several_ports_and_one_that_is_not_there(tmp_path, flashed):

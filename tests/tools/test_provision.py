@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import os
 import stat
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -20,20 +17,13 @@ from sim.backend.evidence.programme import Programme
 from sim.backend.ingest import Ingest
 from sim.backend.registry import RegistryError
 from sim.backend.store import now_us, open_store
-from tests.tools.desk import copied, desks
+from tests.tools.desk import copied, desks, dosewire
 from tools import label
 from tools.exits import Exit, ToolError
 from tools.session import Session
 from tools.vault import Vault
 
 pytestmark = pytest.mark.slow
-
-
-def dosewire(*words, **environ):
-    return subprocess.run(
-        [sys.executable, "-m", "tools.main", *map(str, words)],
-        capture_output=True, text=True, check=False, timeout=60, env=os.environ | environ,
-    )  # fmt: skip
 
 
 @pytest.fixture

@@ -4,21 +4,14 @@ import json
 import os
 import shutil
 import stat
-import subprocess
-import sys
 import time
 
 import pytest
 
 from protocol.bundle import pack, unpack
-from tests.tools.desk import KEY, built, sources
+from tests.tools.desk import KEY, built, dosewire, sources
 from tools.compile import FIRMWARE
 from tools.exits import Exit
-
-
-def dosewire(*words):
-    command = [sys.executable, "-m", "tools.main", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_it_is_the_same_to_the_byte_in_another_folder_at_another_time(tmp_path, old):
