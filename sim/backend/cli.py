@@ -4,12 +4,14 @@ import argparse
 import contextlib
 import fcntl
 import logging
+import os
 import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy.exc import DatabaseError
 
@@ -28,7 +30,8 @@ from sim.backend.store import Store, StoreError, StoreGoneError, now_us, open_st
 from sim.backend.subscriber import Stop, StopError, Subscriber, persist
 
 _PER_MINUTE = 30
-_LOOK_EVERY = 60.0
+_LOOK_FILE = 600.0
+_LOOK_SERVER = 2.0
 _SENDING = (send.SendError, SettingsError, TooManyError)
 _COMMANDS = {
     "run": "take records off MQTT, verify, store and confirm them",
@@ -53,9 +56,8 @@ def main(argv: Sequence[str]) -> int:
         config = load(arguments.config)
         if arguments.command in ("send", "commands"):
             return _for_a_person(config, arguments)
-        command = {"run": _run, "renew": _renew}[arguments.command]
-        with _alone(config.backend.where), _pages(config, arguments):
-            return command(config)
+        with _alone(config.backend.where) as lock, _pages(config, arguments):
+            return _renew(config) if arguments.command == "renew" else _run(config, lock)
     except (ConfigError, RegistryError, StoreError, *_SENDING) as error:
         print(f"dosewire backend: {error}", file=sys.stderr)
         return 1 if isinstance(error, StoreGoneError) else 2
@@ -93,13 +95,13 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def _alone(path: Path | str) -> Iterator[None]:
+def _alone(path: Path | str) -> Iterator[IO[str] | None]:
     """Keep a store in a file for one process; a server's store is for many.
 
-    Raises StoreError if another one has it.
+    Gives the locked file. Raises StoreError if another one has it.
     """
     if isinstance(path, str):
-        yield
+        yield None
         return
     try:
         lock = path.with_name(path.name + ".lock").open("a")
@@ -110,7 +112,9 @@ def _alone(path: Path | str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StoreError(f"store {path}: a running backend has it; stop that first") from None
-        yield
+        # the number of a process that has ended may be another one's by now
+        lock.truncate(0)
+        yield lock
 
 
 def _renew(config: Config) -> int:
@@ -124,7 +128,7 @@ def _renew(config: Config) -> int:
     return 0
 
 
-def _run(config: Config) -> int:
+def _run(config: Config, lock: IO[str] | None) -> int:
     _log_to_stderr()
     registry = RegistryFile(config.backend.registry)
     stop = Stop()
@@ -135,27 +139,36 @@ def _run(config: Config) -> int:
     except StopError:
         return 0
     _LOG.info("store %08x in %s", store.id, store.name)
-    _loop(config, stop, store, registry).run()
+    loop, dispatcher = _loop(config, stop, store, registry)
+    signal.signal(send.WAKE, lambda *_: stop.inbox.put(dispatcher.wake))
+    if lock is not None:
+        # not before the signal is handled: who reads it may send one
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+    loop.run()
     return 0
 
 
-def _loop(config: Config, stop: Stop, store: Store, registry: RegistryFile) -> Subscriber:
+def _loop(
+    config: Config, stop: Stop, store: Store, registry: RegistryFile
+) -> tuple[Subscriber, Dispatcher]:
     own = config.backend
     ingest = Ingest(store, registry, now_us, own.refusal_grace)
     pacer = Pacer(own.watermark_interval, own.watermark_every)
     announcer = Announcer(store, pacer)
-    subscribed = announcer.begin if own.announce else _nothing
+
+    def subscribed() -> None:
+        dispatcher.wake()
+        if own.announce:
+            announcer.begin()
+
     connection = Connection(config.mqtt, stop.inbox.put, stop.inbox.put, subscribed)
-    duties = (
-        announcer,
-        Dispatcher(store, registry, connection, now_us),
-        MissingWatch(store, now_us, own.missing_after, min(_LOOK_EVERY, own.missing_after / 4)),
-    )
-    return Subscriber(stop, store, ingest, pacer, connection, duties)
-
-
-def _nothing() -> None:
-    pass
+    # who queues a command beside a file wakes its one worker; a server's workers have to look
+    idle = _LOOK_FILE if isinstance(own.where, Path) else _LOOK_SERVER
+    dispatcher = Dispatcher(store, registry, connection, now_us, idle)
+    watch = MissingWatch(store, now_us, own.missing_after, own.missing_after / 10)
+    duties = (announcer, dispatcher, watch)
+    return Subscriber(stop, store, ingest, pacer, connection, duties), dispatcher
 
 
 def _tell(error: Exception) -> None:

@@ -23,7 +23,8 @@ from sim.backend.store import Store
 from sim.backend.tables import Command, GatewayState, Stream, gateways, meta, streams
 from sim.backend.tables import commands as rows
 
-_EVERY = 1.0
+_FIRST_AGAIN = 1.0
+_LATEST_AGAIN = 30.0
 _AT_ONCE = 256
 _AGAIN_US = 30_000_000
 # a state that was missed must not hold a command back for ever
@@ -61,16 +62,31 @@ class Postman(Protocol):
 
 
 class Dispatcher:
-    """Looks every second for commands that are to be sent."""
+    """Looks for commands that are to be sent: when woken, and every `idle` seconds.
+
+    While some are open it looks again after a second, then less and less often.
+    """
 
     def __init__(
-        self, store: Store, registry: RegistryFile, postman: Postman, clock: Callable[[], int]
+        self,
+        store: Store,
+        registry: RegistryFile,
+        postman: Postman,
+        clock: Callable[[], int],
+        idle: float,
     ) -> None:
         self._store = store
         self._registry = registry
         self._postman = postman
         self._clock = clock
+        self._idle = idle
         self._due = -math.inf
+        self._pause = _FIRST_AGAIN
+
+    def wake(self) -> None:
+        """Look soon: there is a new command, or a connection."""
+        self._due = -math.inf
+        self._pause = _FIRST_AGAIN
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next look."""
@@ -78,10 +94,11 @@ class Dispatcher:
 
     def do(self, now: float) -> None:
         """Sign, keep and send what is to be sent. Raises DatabaseError: due again then."""
-        self._due = now + _EVERY
+        self._due = now + self._pause
         with self._store.reading() as db:
             idle = db.execute(_DUE, {"now": self._clock()}).first() is None
         if idle:
+            self._due = now + self._idle
             return
         with self._store.writing() as transaction:
             db = transaction.db
@@ -92,6 +109,7 @@ class Dispatcher:
         if expired:
             self._store.count("commands_expired", expired)
             _LOG.warning("%d commands expired: no dispenser took them in time", expired)
+        self._pause = _FIRST_AGAIN if ready else min(2 * self._pause, _LATEST_AGAIN)
         for command in ready:
             self._send(command)
 

@@ -5,8 +5,12 @@ newest verified record only.
 """
 
 import argparse
+import contextlib
 import datetime
+import fcntl
 import json
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +27,8 @@ from sim.backend.registry import RegistryFile
 from sim.backend.store import Store, now_us, open_store
 from sim.backend.tables import Command, Stream
 
+WAKE = signal.SIGUSR1
+"""Tells a running backend that a command was queued; its process id is in the store's lock."""
 EXIT_REFUSED = 3
 EXIT_OPEN = 4
 _POLL_S = 0.2
@@ -88,6 +94,7 @@ def send(config: Config, arguments: argparse.Namespace) -> int:
         with store.writing() as transaction:
             db = transaction.db
             number = commands.queue(db, now_us(), dispenser, kind, content, expires)
+        _wake(config.backend.where)
         command = _waited(store, number, arguments.wait)
     finally:
         store.close()
@@ -105,6 +112,22 @@ def listing(config: Config, arguments: argparse.Namespace) -> int:
     finally:
         store.close()
     return 0
+
+
+def _wake(where: Path | str) -> None:
+    """Tell the running backend, or the person that none runs; a server's workers look anyway."""
+    if isinstance(where, str):
+        return
+    with (
+        contextlib.suppress(OSError, ValueError),
+        where.with_name(where.name + ".lock").open() as f,
+    ):
+        try:
+            fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.kill(int(f.read()), WAKE)
+            return
+    print("no backend is running on this store: the command waits for one", file=sys.stderr)
 
 
 def _content(

@@ -58,7 +58,9 @@ class Desk:
 
     def start(self):
         registry = RegistryFile(self.backend.registry)
-        self.dispatcher = Dispatcher(self.backend.store, registry, self.post, self.backend.clock)
+        self.dispatcher = Dispatcher(
+            self.backend.store, registry, self.post, self.backend.clock, 600
+        )
 
     def queue(self, d, kind, content, expires=WEEK):
         now = self.backend.clock()
