@@ -132,6 +132,12 @@ def test_split_returns_the_records_verbatim(records: list[schema.Record]) -> Non
         assert wire.tag_of(raw) == record.tag
 
 
+@given(objects_of(schema.Record, data=st.binary(max_size=42)))
+def test_a_record_typed_the_quick_way_is_the_same(record: schema.Record) -> None:
+    raw = wire.build(record)
+    assert wire.record_of(raw) == wire.parse(schema.Record, raw) == record
+
+
 @given(st.binary(max_size=300))
 def test_split_answers_any_bytes(blob: bytes) -> None:
     with contextlib.suppress(wire.WireError):
