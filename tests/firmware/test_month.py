@@ -14,7 +14,7 @@ from tests.firmware import month
 from tests.sim.board.bench import Bench
 from tests.sim.board.virtual import ID, SECRET, journal, set_up
 
-SEED = 20
+SEED = 89
 
 
 async def play(folder: Path, days: int, seed: int, erase_ms: int) -> list[str]:
@@ -42,7 +42,10 @@ async def play(folder: Path, days: int, seed: int, erase_ms: int) -> list[str]:
         expected = [item for item in expected if item.t > before]
         records = [r for r in month.told(journal(bench)) if r.t > before]
         print(f"seed {seed}, {days} days: {dict(script.done)}")
-        print(f"{len(records)} records, {sum(bool(e.undecided) for e in expected)} undecided")
+        undecided = [item for item in expected if item.undecided]
+        print(f"{len(records)} records, {len(undecided)} undecided")
+        # a short reach between two pulses, and what a cut strikes: one record each
+        assert len(undecided) <= 2 * days + days, undecided
         return month.differences(expected, records)
     finally:
         await bench.board.close()
@@ -55,6 +58,7 @@ def run(folder: Path, days: int, erase_ms: int = 45) -> None:
     assert not wrong, f"{len(wrong)} differences\n" + "\n".join(wrong[:40])
 
 
+@pytest.mark.slow
 def test_three_days_of_a_patient_who_does_everything(tmp_path: Path) -> None:
     run(tmp_path, 3)
 
