@@ -273,6 +273,33 @@ def test_tiers(desk, days, tier):
     assert candidate(desk.programme, "e1", period).tier is tier
 
 
+def entered(desk, system="respiratory", status="confirmed", start="2026-01-01T00:00", end=None):
+    desk.enter(Kind.SYSTEM, start, end, system)
+    desk.enter(Kind.DEVICE, start, end, status)
+
+
+@pytest.mark.parametrize(
+    ("words", "because"),
+    [
+        ({"system": "other"}, "no code is for system: other"),
+        ({"status": "not_confirmed"}, "status is not confirmed"),
+        ({"start": "2026-04-20T00:00"}, "nobody entered system and device"),
+        ({"end": "2026-03-19T22:00"}, "nobody entered system and device"),
+    ],
+)
+def test_without_the_word_of_a_person_for_that_period_there_is_no_candidate(desk, words, because):
+    period = periods(some(20), DAY_ONE)[0]
+    entered(desk, **words)
+    found = candidate(desk.programme, "e1", period)
+    assert (found.tier, because in found.because) == (Tier.NONE, True)
+
+
+def test_two_systems_for_one_period_are_no_candidate(desk):
+    entered(desk)
+    desk.enter(Kind.SYSTEM, value="musculoskeletal")
+    assert candidate(desk.programme, "e1", periods(some(20), DAY_ONE)[0]).tier is Tier.NONE
+
+
 def test_without_a_day_there_is_no_period():
     assert periods([], DAY_ONE) == []
 
