@@ -1,0 +1,85 @@
+"""The simulator is tested: a law broken in a copy of the tree is caught by a named scenario."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.system.test_broken_laws import BREAKS, ROOMS, ROOT, Break
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
+_LAWS = {law.law: law for law in BREAKS}
+
+
+def _law(name: str, scenario: str) -> Break:
+    law = _LAWS[name]
+    return Break(law.law, law.file, law.good, law.bad, scenario)
+
+
+BROKEN = [
+    _law("refused is passed at first sight", "record-forged-in-the-spool"),
+    _law("ACK before COMMIT", "lost-right-after-ack"),
+    _law("prune at PUBACK", "all-lost-after-puback"),
+    Break(
+        "an unprompted response is given a question",
+        "firmware/dispenser/prompts.py",
+        "self._emit(wire.RESPONSE, (button, question, prompt, corrects), tick)",
+        "self._emit(wire.RESPONSE, (button, question or 1, prompt, corrects), tick)",
+        "changed-mind",
+    ),
+    Break(
+        "BOOT records without bound",
+        "firmware/dispenser/app.py",
+        "if self._journal.damaged() or self._clock.uptime()[0] >= _ANNOUNCE_S:",
+        "if True:",
+        "brown-out-night",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree."""
+    copy = tmp_path_factory.mktemp("tree")
+    for room in ROOMS:
+        source = ROOT / room
+        if source.is_dir():
+            shutil.copytree(source, copy / room, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, copy / room)
+    return copy
+
+
+def _run(tree: Path, scenario: str, out: Path) -> "subprocess.CompletedProcess[str]":
+    words = ["sim", "run", scenario, "--runs", str(tree / "runs"), "--report", str(out)]
+    return subprocess.run(
+        [sys.executable, "-m", "tools.main", *words],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree)},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda b: b.law)
+def test_a_broken_law_is_caught_by_its_scenario(broken: Break, tree: Path, tmp_path: Path) -> None:
+    whole = _run(tree, broken.test, tmp_path / "whole")
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    file = tree / broken.file
+    text = file.read_text()
+    assert text.count(broken.good) == 1, "the patch does not apply any more: mend this list"
+    file.write_text(text.replace(broken.good, broken.bad))
+    try:
+        caught = _run(tree, broken.test, tmp_path / "broken")
+    finally:
+        file.write_text(text)
+    assert caught.returncode == 1, caught.stdout + caught.stderr
+    (result,) = json.loads((tmp_path / "broken" / "results.json").read_text())
+    print(broken.law, "->", result["wrong"][:3])
+    assert result["wrong"]
+    assert f"dosewire sim run {broken.test} --seed" in caught.stdout
+    assert "<failure" in (tmp_path / "broken" / "junit.xml").read_text()
