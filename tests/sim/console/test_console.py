@@ -1,6 +1,7 @@
 """The console in a real browser, over a real world."""
 
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -23,7 +24,9 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
     runs = tmp_path_factory.mktemp("runs")
     words = child.dosewire("sim", "console", "--dispensers", "1", "--port", "0", "--seed", "5",
                            "--no-show", "--runs", str(runs))  # fmt: skip
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    # NiceGUI looks for pytest's variables and then wants to be its plugin
+    env = {name: word for name, word in os.environ.items() if not name.startswith("PYTEST")}
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env)
     try:
         assert process.stdout is not None
         told = next(line for line in process.stdout if "http://" in line)
@@ -32,7 +35,8 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
         yield address.group(), next(runs.iterdir())
     finally:
         process.terminate()
-        assert process.wait(30) in (0, 130)
+        said, _ = process.communicate(timeout=30)
+        assert process.returncode in (0, 130), said
     left = subprocess.run(["pgrep", "-f", str(runs)], capture_output=True, text=True, check=False)
     assert left.stdout == ""
 
