@@ -22,7 +22,9 @@ _INTERRUPTED = 130
 
 
 def run(
-    scenarios: Annotated[list[str] | None, typer.Argument(help="Names, see `sim list`.")] = None,
+    scenarios: Annotated[
+        list[str] | None, typer.Argument(help="Names, see `sim list`; or files x.toml.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     smoke: Annotated[bool, typer.Option(help="Those marked smoke.")] = False,
     seed: Annotated[int | None, typer.Option(help="Instead of each scenario's own.")] = None,
@@ -39,11 +41,14 @@ def run(
     interrupted.
     """
     from sim import batch
+    from sim.scenario_file import ScenarioFileError
 
     try:
         chosen = batch.chosen(scenarios or [], everything=everything, smoke=smoke)
     except KeyError as error:
         raise _usage(f"no scenario {error}; `dosewire sim list` names them") from None
+    except ScenarioFileError as error:
+        raise _usage(str(error)) from None
     if not chosen:
         raise _usage("name scenarios, or --all, or --smoke; `dosewire sim list` names them")
     if board not in batch.ABILITIES:
