@@ -2,7 +2,8 @@
 
 One JSON object a line: `{"group", "name", "fields": [[name, value], ...], "hex"}`; bytes are hex,
 ranges are lists. Groups: `data` (record data), `old` (record data without the fields added since
-version 1), `record` (and settings), `to_device`, `to_host`, `frame`. The files are frozen in `tests/vectors/`: a change of one is a change of the protocol.
+version 1), `record` (and settings), `to_device`, `to_host`, `frame`. The files are frozen in
+`tests/vectors/`: a change of one is a change of the protocol.
 """
 
 import dataclasses

@@ -7,8 +7,8 @@ A line of a diary names a time and what happens then, in order, one after the ot
     day 4 06:30  fault broker_down for 2 d
     day 5 09:10:04.250  touch button2 on
 
-Times are the world's (UTC), days count from 1. `for` lets a fault heal by itself; `touch` makes one
-input active or not, as a recording of what was done by hand tells it.
+Times are the world's (UTC), days count from 1. `for` lets a fault heal by itself; `touch` makes
+one input active or not, as a recording of what was done by hand tells it.
 """
 
 import dataclasses
