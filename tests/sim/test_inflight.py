@@ -18,9 +18,16 @@ def test_a_database_that_is_not_there_or_empty_holds_nothing(tmp_path):
     assert flight.unstored("11" * 8, 1) == []
 
 
-def test_a_database_that_is_none_is_told(tmp_path):
+def test_a_spoilt_database_holds_nothing_until_its_owner_finds_out(tmp_path):
     (tmp_path / "store.db").write_bytes(b"nothing of the kind" * 99)
-    with pytest.raises(sqlite3.DatabaseError):
+    assert not InFlight(tmp_path).stored("11" * 8, 1, 0)
+
+
+def test_a_database_of_another_layout_is_told(tmp_path):
+    with sqlite3.connect(tmp_path / "store.db") as db:
+        db.execute("CREATE TABLE records (something)")
+    db.close()
+    with pytest.raises(sqlite3.OperationalError, match="no such column"):
         InFlight(tmp_path).stored("11" * 8, 1, 0)
 
 
