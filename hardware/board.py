@@ -59,11 +59,15 @@ class I2c:
 
 @dataclass(frozen=True)
 class Board:
-    """One board: pins are GPIO numbers, sizes are in bytes."""
+    """One board: pins are GPIO numbers, sizes are in bytes.
+
+    `machine` is what its stock image says of itself: `sys.implementation._machine`.
+    """
 
     name: str
     chip: str
     header: str
+    machine: str
     micropython: str
     flash: Flash
     inputs: dict[str, Input]

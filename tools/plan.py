@@ -2,18 +2,13 @@
 
 import dataclasses
 
+from hardware import board as boards
 from protocol.bundle import START, Release
 from protocol.schema import PROTOCOL_VERSION
 from tools.compile import placed
 from tools.exits import Exit, ToolError
 from tools.facts import Facts, other_slot
 from tools.release import numbers
-
-_MACHINES = {
-    "pico": "Raspberry Pi Pico with RP2040",
-    "pico2": "Raspberry Pi Pico2 with RP2350",
-}
-"""`sys.implementation._machine` of the stock image for each board (MicroPython, ports/rp2)."""
 
 
 class RefusedError(ToolError):
@@ -47,7 +42,7 @@ def check(release: Release, facts: Facts, allowed: Allowed) -> None:
     """Raise RefusedError unless this release may go onto this board."""
     protocol_fits(release)
     manifest = release.manifest
-    if facts.machine not in [_MACHINES.get(board) for board in manifest.boards]:
+    if facts.machine not in _machines(manifest.boards):
         raise RefusedError(
             f"wrong board: this is {facts.machine!r}, the release is for "
             f"{', '.join(manifest.boards)}: take the release for this board",
@@ -100,6 +95,11 @@ def wanted(release: Release) -> list[str]:
     """Return every path on the board whose content a plan depends on."""
     slot = [file.path for file in release.manifest.files if file.path not in START]
     return [placed(path, s) for s in "ab" for path in slot] + [f"/{path}" for path in START]
+
+
+def _machines(names: list[str]) -> list[str]:
+    # a release may also be for boards that these tools do not know
+    return [boards.load(name).machine for name in names if name in boards.names()]
 
 
 def _upgrade(release: Release, facts: Facts, allowed: Allowed) -> None:
