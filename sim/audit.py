@@ -217,10 +217,10 @@ def _confirmed(path: Path, table: str, held: Mapping[tuple[str, int], int]) -> l
 def _alarms(store: Path) -> list[Difference]:
     return [
         Difference("alarm", kind, dispenser, epoch, -1 if seq is None else seq)
-        for kind, dispenser, epoch, seq in rows(
-            store, "alarms", ("kind", "dispenser", "epoch", "seq")
+        for kind, dispenser, epoch, seq, cleared in rows(
+            store, "alarms", ("kind", "dispenser", "epoch", "seq", "cleared_at")
         )
-        if kind not in _EXPLAINED
+        if cleared is None and kind not in _EXPLAINED
     ]
 
 

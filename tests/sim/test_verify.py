@@ -118,3 +118,15 @@ def test_a_damaged_run_folder_is_one_clear_error(run, name, how):
     path.unlink() if how == "gone" else path.write_bytes(b"\x00garbage" * 99)
     with pytest.raises(VerifyError, match=r"\S"):
         verify(run.folder)
+
+
+@pytest.mark.parametrize(("cleared", "agree"), [(None, False), (1, True)])
+def test_an_alarm_is_named_until_it_is_cleared(run, cleared, agree):
+    run.sql(
+        "INSERT INTO alarms(at, kind, dispenser, epoch, seq, text, cleared_at)"
+        " VALUES (0, 'missing', ?, ?, 4, 'seq 4', ?)",
+        *(run.d1.id, EPOCH, cleared),
+    )
+    report = compute(run.folder)
+    assert report.agree is agree
+    assert any("missing" in line for line in report.differences) is not agree
