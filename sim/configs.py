@@ -10,8 +10,14 @@ from sim.report import REGISTRY, STORE
 Value = str | int | float | bool
 Table = Mapping[str, Value]
 _PACE: Mapping[bool, Mapping[str, Table]] = {
-    # where a month passes in minutes, a gateway's own defaults hold, and a backend's
-    True: {"uplink": {}, "publishing": {}, "backend": {"watermark_interval": 3600}, "mqtt": {}},
+    # where a month passes in minutes, a gateway's own defaults hold; a backend that finds no
+    # broker for weeks need not ask twice a minute
+    True: {
+        "uplink": {},
+        "publishing": {},
+        "backend": {"watermark_interval": 3600},
+        "mqtt": {"retry_max": 300},
+    },
     False: {
         "uplink": {"confirm_timeout": 2, "retry_min": 0.2, "retry_max": 2, "probe_max": 2},
         "publishing": {"coalesce": 0.2},

@@ -37,7 +37,8 @@ IDLE = 41  # virtual time only; ident: IDLE_..., payload: i64, until then (us of
 STARVED = 42  # virtual time only: the watchdog bites
 
 QUIET = (OPERATION, HEAP)  # nobody outside acts on these,
-OUTPUTS = (LEVEL, PWM, PIXELS)  # nor on these if nobody watches the outputs
+OUTPUTS = (LEVEL, PWM, PIXELS)  # nor on these if nobody watches the outputs;
+UNHEARD = (PWM, PIXELS)  # these are not even sent then
 IDLE_WAITS = 0
 IDLE_PRINTS = 1  # for room in its terminal
 

@@ -326,7 +326,7 @@ class EmulatedBoard:
             self._turns.idle(message)
             self._notify()
             return
-        if self._turns and message.kind not in control.QUIET:
+        if self._turns:
             self._turns.noticed(message)
         if message.kind in (control.LEVEL, control.PWM, control.PIXELS):
             self._output(message)

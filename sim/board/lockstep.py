@@ -90,6 +90,7 @@ class Lockstep:
         self._grants, self._messages = grants, messages
         self._start_us, self._boot_us = start_ns // 1000, boot_us
         self._quiet = control.QUIET if watched else control.QUIET + control.OUTPUTS
+        self._unheard = () if watched else control.UNHEARD
         self._schedule = interpreter.lib.mp_sched_schedule
         self._function = _pointer()
         self._due = NEVER
@@ -235,9 +236,9 @@ class Lockstep:
 
     def write(self, descriptor: int, data: int, size: int) -> int:
         """As write(2); what is printed can be noticed, and may have to wait for its reader."""
+        if descriptor == self._messages:
+            return self._tell(data, size)
         if descriptor not in (1, 2):
-            if descriptor == self._messages and ctypes.string_at(data, 1)[0] not in self._quiet:
-                self._noticed = True
             self._empty.clear()
             return int(_write(descriptor, data, size))
         done = 0
@@ -251,3 +252,12 @@ class Lockstep:
                 self._ask(NEVER, control.IDLE_PRINTS)
                 self._happen()
         return done
+
+    def _tell(self, data: int, size: int) -> int:
+        kind = ctypes.string_at(data, 1)[0]
+        if kind in self._unheard:
+            return size
+        if kind not in self._quiet:
+            self._noticed = True
+            self._empty.clear()
+        return int(_write(self._messages, data, size))

@@ -40,6 +40,7 @@ class Turns:
     ) -> None:
         self._clock = clock
         self._watched = watched
+        self._quiet = control.QUIET if watched else control.QUIET + control.OUTPUTS
         self._starved, self._hangs = starved, hangs
         self._page = os.memfd_create(name)
         os.ftruncate(self._page, control.PAGE_SIZE)
@@ -124,7 +125,9 @@ class Turns:
         self._hand_over()
 
     def noticed(self, message: Message) -> None:
-        """It has done something that others may act on."""
+        """It has done something; others may act on it unless it is one of the quiet kinds."""
+        if message.kind in self._quiet:
+            return
         self._clock.reach(message.stamp)
         self._clock.settle()
 
