@@ -57,12 +57,14 @@ async def run(
     cache: Path,
     seed: int | None,
     board: str,
+    begins: Callable[[Scenario], None],
     say: Callable[[Result], None],
 ) -> list[Result]:
     """Play them, each in a folder of its own; a failing one does not end the rest."""
     results = []
     image = await factory.flashed(cache)
     for scenario in scenarios:
+        begins(scenario)
         result = await _one(scenario, folder / scenario.name, seed, board, image)
         say(result)
         results.append(result)

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from sim import scenario_cli
+from sim import folders, scenario_cli
 from sim.ending import end_on_signals
 
 if TYPE_CHECKING:
@@ -64,19 +64,10 @@ def demo(
 
 
 def _own_folder(runs: Path, name: str) -> Path:
-    """Make a folder for a run that no other run has, also one begun in the same second."""
-    folder = runs / name
-    again = 1
-    while True:
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            again += 1
-            folder = runs / f"{name}-{again}"
-        except OSError as error:
-            raise _wrong(f"--runs {runs}: {error.strerror}") from error
-        else:
-            return folder
+    try:
+        return folders.own(runs, name)
+    except OSError as error:
+        raise _wrong(f"--runs {runs}: {error.strerror}") from error
 
 
 def _check_copy(report: Path) -> None:

@@ -4,6 +4,8 @@ import dataclasses
 import sqlite3
 from pathlib import Path
 
+from gateway.gaps import type_of
+from protocol.schema import RecordType
 from sim.report import SPOOL, STORE, spools
 from sim.stored import reading
 
@@ -44,6 +46,19 @@ class InFlight:
         spooled = (_numbers(path, query, (dispenser, epoch)) for path in spools(self._folder))
         held = set[int]().union(*spooled)
         return sorted(held - _numbers(self._store, query, (dispenser, epoch)))
+
+    def waits_for_company(self, dispenser: str, epoch: int) -> bool:
+        """Tell whether all that spools hold and the store does not are heartbeats.
+
+        They cause no publication: they go with the next record that does.
+        """
+        query = "SELECT seq, raw FROM records WHERE dispenser=? AND epoch=?"
+        rows = [
+            row for path in spools(self._folder) for row in _rows(path, query, (dispenser, epoch))
+        ]
+        stored = _numbers(self._store, query.replace(", raw", ""), (dispenser, epoch))
+        left = [raw for seq, raw in rows if seq not in stored]
+        return bool(left) and all(type_of(raw) == RecordType.heartbeat for raw in left)
 
     def spooled(self, dispenser: str, epoch: int, after: int) -> list[tuple[int, bytes, int]]:
         """Return seq, bytes, Unix ns of arrival of what the first gateway got after a seq."""

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from sim import folders
 from sim.ending import end_on_signals
 
 if TYPE_CHECKING:
     from sim.batch import Result
+    from sim.scenario import Scenario
 
 Runs = Annotated[Path, typer.Option(help="Folder that gets one folder for each batch.")]
 _INTERRUPTED = 130
@@ -49,19 +51,28 @@ def run(
         raise _usage(f"no scenario {error}; `dosewire sim list` names them") from None
     except ScenarioFileError as error:
         raise _usage(str(error)) from None
-    if not chosen:
+    if not chosen or (scenarios and (everything or smoke)):
         raise _usage("name scenarios, or --all, or --smoke; `dosewire sim list` names them")
     if board not in batch.ABILITIES:
         raise _usage(f"no board {board!r}, only {', '.join(batch.ABILITIES)}")
-    folder = runs / time.strftime("%Y%m%d-%H%M%S-scenarios")
+    folder = _own_folder(runs, "scenarios")
+    if report is not None:
+        _make(report)
     console = Console(highlight=False, soft_wrap=True)
 
     async def play() -> list[Result]:
         end_on_signals()
         cache = runs / ".factory"
-        return await batch.run(
-            chosen, folder, cache, seed, board, lambda result: _tell(result, console)
-        )
+
+        def say(result: Result) -> None:
+            _tell(result, console)
+
+        with console.status("making a dispenser") as status:
+
+            def begins(scenario: Scenario) -> None:
+                status.update(f"{scenario.name}: {scenario.story}")
+
+            return await batch.run(chosen, folder, cache, seed, board, begins, say)
 
     try:
         results = asyncio.run(play())
@@ -84,7 +95,7 @@ def fleet(
     from sim import factory
     from sim.fleet import fleet as many
 
-    folder = runs / time.strftime(f"%Y%m%d-%H%M%S-fleet-{count}")
+    folder = _own_folder(runs, f"fleet-{count}")
     console = Console(highlight=False, soft_wrap=True)
 
     async def work() -> int:
@@ -129,6 +140,20 @@ def list_(
         print(f"{scenario.name:<{width}}  {scenario.story}{tags}")
 
 
+def _own_folder(runs: Path, what: str) -> Path:
+    try:
+        return folders.own(runs, time.strftime(f"%Y%m%d-%H%M%S-{what}"))
+    except OSError as error:
+        raise _usage(f"--runs {runs}: {error.strerror}") from error
+
+
+def _make(report: Path) -> None:
+    try:
+        report.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _usage(f"--report {report}: {error.strerror}") from error
+
+
 def _tell(result: Result, console: Console) -> None:
     how = "skipped" if result.skipped else "good" if result.good else "WRONG"
     console.print(f"{how:<8} {result.seconds:6.1f} s  {result.scenario}  {result.skipped}")
@@ -139,5 +164,5 @@ def _tell(result: Result, console: Console) -> None:
 
 
 def _usage(text: str) -> typer.Exit:
-    print(f"dosewire sim run: {text}", file=sys.stderr)
+    print(f"dosewire sim: {text}", file=sys.stderr)
     return typer.Exit(2)

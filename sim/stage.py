@@ -22,6 +22,8 @@ _QUIET_S = 330.0
 """Of the world's time without anything new: then a run is over."""
 _LONGEST_S = 2 * DAY
 _SETTLED_S = BOOT_NS / 1e9 + 1
+_NOTICED_S = 30.0
+"""A cable that is out so long is."""
 FIRST_S = 30.0
 """Nothing happens before: the app has looked at its inputs."""
 
@@ -108,6 +110,8 @@ class Stage:
         what, name, *rest = action.words
         target = rest.pop(0) if rest and rest[0] != "for" else ""
         if what == "heal":
+            if (name, target) not in self._broken:
+                raise StageError(f"heal {name} {target}: nothing of that name is broken then")
             await self._heal(name, target)
             return
         fault = faults.make(name, target, self._seed)
@@ -161,8 +165,22 @@ class Stage:
             hops = self._hops()
             if hops == before and all(spool == store > 0 for spool, store, _ in hops):
                 return
+            if hops == before:
+                await self._let(self._give_company())
             before = hops
         raise StageError(f"records do not arrive, or keep coming: {before}")
+
+    async def _give_company(self) -> None:
+        """Pull cables and put them in, where a spool has only heartbeats to send: POWER does."""
+        flight = InFlight(self.world.folder)
+        for dispenser in self.world.dispensers.values():
+            if flight.waits_for_company(dispenser.id, dispenser.epoch) and dispenser.board.plugged:
+                with self._clock.hold():
+                    await dispenser.unplug()
+                await self._clock.sleep(_NOTICED_S)
+                with self._clock.hold():
+                    await dispenser.to_gateway()
+                await self._clock.sleep(_NOTICED_S)
 
     def _hops(self) -> list[tuple[int, int, int]]:
         flight = InFlight(self.world.folder)

@@ -38,7 +38,7 @@ SCENARIOS = (
             day 1 00:10  fault rtc_dead d1
             day 1 00:20  fault power_cut d1 for 10 min
             day 1 01:00  open; take 1; close
-            day 1 02:00  heal rtc_dead
+            day 1 02:00  heal rtc_dead d1
         """,
         expect=(count("dose", 1),),
     ),

@@ -10,12 +10,18 @@ def _life(model: str, story: str, days: int, **more: int) -> Scenario:
 
 
 SCENARIOS = (
-    _life("regular", "Every dose, every evening an answer.", 3, dose=5, response=3),
-    _life("forgetful", "A third of the doses is missed.", 4, dose=2),
-    _life("drifting", "It begins well and ends in a drawer.", 5, dose=3),
-    _life("flare-up", "It hurts more each day.", 4, dose=7, response=4),
-    _life("refilling", "All four compartments are filled, nobody presses service.", 2, refill=1),
-    _life("curious-child", "A child plays in the afternoon.", 4, lid_opened=8),
-    _life("plug-puller", "The cable is needed for a telephone.", 3, dose=5),
-    _life("traveller", "Days away, unplugged.", 4, dose=4),
+    _life("regular", "Every dose, every evening an answer.", 2, dose=4, response=2),
+    _life("forgetful", "A third of the doses is missed.", 3, dose=4),
+    _life("drifting", "It begins well and ends in a drawer.", 4, dose=5),
+    _life("flare-up", "It hurts more each day.", 3, dose=6, response=3),
+    _life(
+        "refilling",
+        "All four compartments are filled, nobody presses service.",
+        1,
+        refill=1,
+        dose=6,
+    ),
+    _life("curious-child", "A child plays in the afternoon.", 3, lid_opened=7),
+    _life("plug-puller", "The cable is needed for a telephone.", 2, dose=4),
+    _life("traveller", "Days away, unplugged.", 3, dose=5),
 )

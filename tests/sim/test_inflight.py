@@ -4,6 +4,7 @@ import sqlite3
 
 import pytest
 
+from protocol import schema
 from sim.inflight import Hop, InFlight, alter
 from tests.sim.runs import EPOCH, Run
 
@@ -40,6 +41,21 @@ def test_what_the_store_lacks_is_named_and_only_that(tmp_path):
     assert flight.unstored(run.d2.id, EPOCH) == []
     assert flight.stored(run.d1.id, EPOCH, 4)
     assert not flight.stored(run.d1.id, EPOCH, 5)
+
+
+def test_only_heartbeats_wait_for_company(tmp_path):
+    run = Run(tmp_path).write()
+    flight = InFlight(tmp_path)
+    assert not flight.waits_for_company(run.d1.id, EPOCH)
+    gone = "DELETE FROM records WHERE dispenser = ? AND seq = ?"
+    beat = "UPDATE records SET raw = ? WHERE dispenser = ? AND seq = ?"
+    ((raw,),) = run.sql("SELECT raw FROM records WHERE dispenser = ? AND seq = 5", run.d1.id)
+    raw = raw[:12] + bytes([schema.RecordType.heartbeat]) + raw[13:]
+    run.sql(beat, raw, run.d1.id, 5, file="gateway/spool.db")
+    run.sql(gone, run.d1.id, 5)
+    assert flight.waits_for_company(run.d1.id, EPOCH)
+    run.sql(gone, run.d1.id, 3)
+    assert not flight.waits_for_company(run.d1.id, EPOCH)
 
 
 def test_altering_changes_one_bit_of_one_record(tmp_path):
