@@ -52,10 +52,11 @@ def _bytes(folder):
     return hashlib.sha256(b"".join(r.raw for r in stored.load(folder / STORE))).hexdigest()
 
 
-def test_the_chain_in_virtual_time_stores_the_same_bytes_twice(image, tmp_path):
+@pytest.mark.parametrize("hours", [1, pytest.param(24, marks=pytest.mark.soak)])
+def test_the_chain_in_virtual_time_stores_the_same_bytes_twice(image, tmp_path, hours):
     for name in ("one", "two"):
-        report = asyncio.run(_day(tmp_path / name, image, 2))
+        report = asyncio.run(_day(tmp_path / name, image, hours))
         assert report.differences == []
         assert report.agree
-        assert report.records_expected == 2 * 4
+        assert report.records_expected == hours * 4
     assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
