@@ -26,7 +26,15 @@ from sim.backend.pacer import Pacer
 from sim.backend.pages import cli as pages
 from sim.backend.registry import RegistryError, RegistryFile
 from sim.backend.settings_file import SettingsError
-from sim.backend.store import Store, StoreError, StoreGoneError, now_us, open_store, renew
+from sim.backend.store import (
+    RESTORED,
+    Store,
+    StoreError,
+    StoreGoneError,
+    now_us,
+    open_alone,
+    renew,
+)
 from sim.backend.subscriber import Stop, StopError, Subscriber, persist
 
 _PER_MINUTE = 30
@@ -35,8 +43,8 @@ _LOOK_SERVER = 2.0
 _SENDING = (send.SendError, SettingsError, TooManyError)
 _COMMANDS = {
     "run": "take records off MQTT, verify, store and confirm them",
-    "renew": "give the store a new id: needed after it was restored from a copy, before it runs,"
-    " or gateways never send again what the copy lacks",
+    "renew": "give the store a new id after it was restored from a copy, before it runs, so that"
+    " gateways send again what the copy lacks",
 }
 _LOG = logging.getLogger("dosewire.backend")
 
@@ -135,7 +143,7 @@ def _run(config: Config, lock: IO[str] | None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.request)
     try:
-        store = persist(stop, lambda: open_store(config.backend.where), _tell)
+        store = persist(stop, lambda: open_alone(config.backend.where, _tell_restored), _tell)
     except StopError:
         return 0
     _LOG.info("store %08x in %s", store.id, store.name)
@@ -173,6 +181,10 @@ def _loop(
 
 def _tell(error: Exception) -> None:
     _LOG.warning("store: %s, trying again", _first_line(error))
+
+
+def _tell_restored(text: str) -> None:
+    _LOG.warning("store: %s", text)
 
 
 def _first_line(error: Exception) -> str:

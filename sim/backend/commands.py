@@ -3,7 +3,7 @@
     queued    waits for a gateway: the one of the newest verified record
     signed    has its counter, on disk before anything of it goes out
     sent      the broker took it for that gateway
-    applied   a verified record says so
+    applied   a verified record says so; of a release: that it was confirmed after its trial
     refused   a verified record says so; without one (`proof_seq` empty) the gateway says so
     expired   nobody took it in time
 
@@ -33,15 +33,16 @@ _TELLING = {
     int(RecordType.release): RELEASE,
     int(RecordType.seen): SEEN,
 }
+_UNDER_WAY = (ReleaseAction.received, ReleaseAction.started)
 _ERROR_TEXT = 60
 _BY_ID = commands.c.id == bindparam("id_")
 _OF_DISPENSER = commands.c.dispenser == bindparam("d")
-_UNPROVEN = (
+_SIGNED = (
     select(commands)
-    .where(_OF_DISPENSER & (commands.c.kind == bindparam("k")))
-    .where(commands.c.counter.is_not(None), commands.c.proof_seq.is_(None))
+    .where(_OF_DISPENSER & (commands.c.kind == bindparam("k")), commands.c.counter.is_not(None))
     .order_by(commands.c.counter)
 )
+_UNPROVEN = _SIGNED.where(commands.c.proof_seq.is_(None))
 
 
 class TooManyError(ValueError):
@@ -91,6 +92,8 @@ def told(db: Connection, now: int, stream: tuple[str, int], record: Record) -> N
     except wire.WireError:
         return
     kind = _TELLING[record.type]
+    if isinstance(data, schema.Release) and data.action in _UNDER_WAY:
+        return
     reason = _reason(data)
     found = _meant(db, stream[0], kind, data, refused=reason is not None)
     if found is None:
@@ -120,6 +123,16 @@ def expire(db: Connection, now: int) -> int:
     """End what nobody took in time; returns how many."""
     late = commands.c.state.in_(OPEN) & (commands.c.expires_at <= now)
     return db.execute(update(commands).where(late).values(state=EXPIRED, ended_at=now)).rowcount
+
+
+def settings_versions(db: Connection, dispenser: str) -> list[int]:
+    """Return the versions of settings that verified records say were applied."""
+    query = select(records.c.data).where(
+        records.c.dispenser == dispenser,
+        records.c.status == VERIFIED,
+        records.c.type == int(RecordType.settings_applied),
+    )
+    return [int.from_bytes(data[:2], "big") for data in db.execute(query).scalars()]
 
 
 def _own(db: Connection, dispenser: str) -> int:
@@ -158,7 +171,7 @@ def _reason(data: Any) -> str | None:
     if isinstance(data, schema.SettingsApplied):
         return None
     if isinstance(data, schema.Release) and data.action != ReleaseAction.refused:
-        return None
+        return "reverted" if data.action == ReleaseAction.reverted else None
     return _named(int(data.reason))
 
 
@@ -169,8 +182,13 @@ def _named(code: int) -> str | None:
 def _meant(
     db: Connection, dispenser: str, kind: str, data: Any, *, refused: bool
 ) -> Command | None:
-    rows = db.execute(_UNPROVEN, {"d": dispenser, "k": kind})
+    installed = isinstance(data, schema.Release) and not refused
+    rows = db.execute(_SIGNED if installed else _UNPROVEN, {"d": dispenser, "k": kind})
     found = [_command(row) for row in rows]
+    if installed:
+        # after a file that was refused and asked for again; by a later command's counter, too
+        found = [c for c in found if c.counter is not None and c.counter <= data.counter]
+        return next((c for c in reversed(found) if _is_about(c, data)), None)
     if not refused:
         return next((c for c in found if c.counter == data.counter), None)
     # a refusal carries the last counter accepted, not its own: told by what it was about; what

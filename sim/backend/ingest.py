@@ -9,9 +9,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from protocol import topics
+from protocol.pieces import Piece, PieceError, Wanted
 from protocol.schema import Events, Hello, Watermark
 from protocol.wire import WireError, parse
-from sim.backend import commands, gateways
+from sim.backend import commands, gateways, releases
 from sim.backend.batch import Batch, Tally
 from sim.backend.registry import RegistryFile
 from sim.backend.store import Store, Transaction
@@ -41,7 +42,8 @@ class Outcome:
 
     `watermark` is the stream's state after the transaction, None where there is no stream to
     answer for; it is to be sent `within` so many seconds, None: when it is due anyway. `stored`
-    counts records that are new, `given_up` those now stored as REFUSED.
+    counts records that are new, `given_up` those now stored as REFUSED. `piece` of a release
+    is the answer to who asked for it.
     """
 
     gateway: str = ""
@@ -53,6 +55,7 @@ class Outcome:
     given_up: int = 0
     forks: int = 0
     within: float | None = None
+    piece: Piece | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -131,7 +134,9 @@ class Ingest:
             return self._malformed(place, str(error))
         if place.kind in _ANSWERS:
             return self._answer(place, payload)
-        return self._malformed(place, "neither events, hello nor an answer")
+        if place.kind == "wanted":
+            return self._wanted(place, body)
+        return self._malformed(place, "neither events, hello, an answer nor a question")
 
     def _not_a_dispensers(self, payload: Payload, error: ValueError) -> _Job:
         parts = payload.topic.split("/")
@@ -196,6 +201,26 @@ class Ingest:
             self._store.count("answers")
             commands.answered(transaction.db, answer)
             return Outcome(place.gateway, place.dispenser)
+
+        return _Job(act=act)
+
+    def _wanted(self, place: topics.Topic, body: bytes) -> _Job:
+        if not self._registry.knows(place.dispenser):
+            return self._malformed(place, "a question for a dispenser that is not registered")
+        try:
+            wanted = Wanted.parse(body)
+        except PieceError as error:
+            return self._malformed(place, str(error))
+
+        def act(transaction: Transaction) -> Outcome:
+            try:
+                piece = releases.answer(transaction.db, wanted)
+            except PieceError as error:
+                self._store.count("pieces_lacking")
+                note = f"{place.gateway} asks for what is not here: {error}"
+                return Outcome(place.gateway, place.dispenser, notes=(note,))
+            self._store.count("pieces")
+            return Outcome(place.gateway, place.dispenser, piece=piece)
 
         return _Job(act=act)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, select, update
 
-from sim.backend.tables import SCHEMA, answers, claims, commands, gateways, meta
+from sim.backend.tables import SCHEMA, answers, claims, commands, gateways, meta, releases
 
 
 def version(db: Connection) -> int:
@@ -44,4 +44,8 @@ def _commands_and_claims(db: Connection) -> None:
         db.exec_driver_sql(statement)
 
 
-_STEPS: dict[int, Callable[[Connection], None]] = {1: _commands_and_claims}
+def _releases(db: Connection) -> None:
+    releases.create(db)
+
+
+_STEPS: dict[int, Callable[[Connection], None]] = {1: _commands_and_claims, 2: _releases}

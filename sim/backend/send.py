@@ -15,17 +15,20 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from protocol import wire
 from protocol.manifest import ManifestError, SignatureError
 from protocol.schema import MAC_SIZE, MAX_BODY, Settings
-from sim.backend import commands, settings_file
+from sim.backend import commands, releases, settings_file
 from sim.backend.commands import CONFIG, OPEN, RELEASE, SEEN
 from sim.backend.config import Config
 from sim.backend.registry import RegistryFile
 from sim.backend.store import Store, now_us, open_store
 from sim.backend.tables import Command, Stream
+
+if TYPE_CHECKING:
+    from protocol.bundle import Release
 
 WAKE = signal.SIGUSR1
 """Tells a running backend that a command was queued; its process id is in the store's lock."""
@@ -89,10 +92,17 @@ def send(config: Config, arguments: argparse.Namespace) -> int:
         raise SendError("--days: more than 0, at most 3650")
     store = open_store(config.backend.where)
     try:
-        kind, content = _content(store, registry, dispenser, arguments)
+        release = None
+        if arguments.kind == "release":
+            release = _release(arguments.bundle, arguments.key)
+            kind, content = RELEASE, releases.announcement(release)
+        else:
+            kind, content = _content(store, registry, dispenser, arguments)
         expires = now_us() + round(arguments.days * 86_400e6)
         with store.writing() as transaction:
             db = transaction.db
+            if release is not None:
+                releases.keep(db, now_us(), release)
             number = commands.queue(db, now_us(), dispenser, kind, content, expires)
         _wake(config.backend.where)
         command = _waited(store, number, arguments.wait)
@@ -138,13 +148,11 @@ def _content(
         now = datetime.datetime.now(datetime.UTC)
         built = settings_file.settings(file, _next_version(store, dispenser), now)
         return CONFIG, _fitting(built, arguments.file)
-    if arguments.kind == "seen":
-        stream = _newest_stream(store, registry, dispenser)
-        following = stream.next if arguments.next is None else arguments.next
-        if not 0 <= following <= stream.next:
-            raise SendError(f"--next: only what is stored can be seen: 0 to {stream.next}")
-        return SEEN, stream.epoch.to_bytes(4, "big") + following.to_bytes(4, "big")
-    return RELEASE, _release(arguments.bundle, arguments.key)
+    stream = _newest_stream(store, registry, dispenser)
+    following = stream.next if arguments.next is None else arguments.next
+    if not 0 <= following <= stream.next:
+        raise SendError(f"--next: only what is stored can be seen: 0 to {stream.next}")
+    return SEEN, stream.epoch.to_bytes(4, "big") + following.to_bytes(4, "big")
 
 
 def _fitting(built: Settings, file: Path) -> bytes:
@@ -157,7 +165,7 @@ def _fitting(built: Settings, file: Path) -> bytes:
     return content
 
 
-def _release(bundle: Path, key: Path) -> bytes:
+def _release(bundle: Path, key: Path) -> "Release":
     # only who sends a release needs cryptography
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -168,12 +176,11 @@ def _release(bundle: Path, key: Path) -> bytes:
         public = load_pem_public_key(key.read_bytes())
         if not isinstance(public, Ed25519PublicKey):
             raise SendError(f"{key}: not an Ed25519 public key")
-        release = unpack(bundle.read_bytes(), public)
+        return unpack(bundle.read_bytes(), public)
     except OSError as error:
         raise SendError(f"{error.filename}: {error.strerror}") from error
     except (ManifestError, SignatureError, ValueError) as error:
         raise SendError(f"{bundle}: {error}") from error
-    return bytes((*release.manifest.version, len(release.files))) + release.signed
 
 
 def _newest_stream(store: Store, registry: RegistryFile, dispenser: str) -> Stream:
@@ -185,8 +192,12 @@ def _newest_stream(store: Store, registry: RegistryFile, dispenser: str) -> Stre
 
 
 def _next_version(store: Store, dispenser: str) -> int:
-    sent = store.commands(dispenser=dispenser, kind=CONFIG)
-    return 1 + max((int.from_bytes(c.content[:2], "big") for c in sent), default=0) % 0xFFFF
+    # a version names one content for ever, also of those that a bench put in force
+    sent = [command.content[:2] for command in store.commands(dispenser=dispenser, kind=CONFIG)]
+    with store.reading() as db:
+        applied = commands.settings_versions(db, dispenser)
+    known = [int.from_bytes(head, "big") for head in sent] + applied
+    return 1 + max(known, default=0) % 0xFFFF
 
 
 def _waited(store: Store, number: int, seconds: float) -> Command:

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, func, select, update
+from sqlalchemy import Connection, Engine, Table, func, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
 from protocol.schema import Watermark
 from sim.backend import database, watermark
 from sim.backend.database import StoreError, StoreGoneError, is_busy, is_trouble
+from sim.backend.restored import Mark, Place, is_behind
 from sim.backend.tables import (
     Alarm,
     Command,
@@ -45,9 +46,12 @@ from sim.backend.writes import Batch, Writer
 
 __all__ = ["Store", "StoreError", "StoreGoneError", "is_busy", "is_trouble", "open_store"]
 
+RESTORED = "restored"
+"""Alarm of the store itself, of no dispenser."""
 _KEPT_FLUSHES = 64
 _STRANGERS = select(meta.c.value).where(meta.c.name == "store").with_for_update()
 _ID = select(meta.c.value).where(meta.c.name == "store")
+_MOVES = select(func.coalesce(func.sum(streams.c.rev), 0))
 Key = tuple[str, int]
 Row = TypeVar("Row")
 
@@ -122,8 +126,10 @@ class Store:
         self._counts: Counter[str] = Counter()
         self._flushed: list[tuple[list[Batch], int]] = []
         self._named: list[tuple[str, int, int, int]] = []
+        self._mark = None if self._path is None else Mark(self._path)
         with engine.connect() as db:
             self.id = int(db.execute(_ID).scalar_one())
+            self._moves = int(db.execute(_MOVES).scalar_one())
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Transaction]:
@@ -137,9 +143,23 @@ class Store:
             yield transaction
         flushed = self._clock()
         self._counts += transaction.counts
+        moved = sum(writer.moved for writer in transaction.writers.values())
+        if moved:
+            self._moves += moved
+            self.mark()
         batches = [b for writer in transaction.writers.values() for b in writer.batches]
         if batches:
             self._flushed = [*self._flushed[-_KEPT_FLUSHES:], (batches, flushed)]
+
+    @property
+    def place(self) -> Place:
+        """How far it has come."""
+        return Place(self.id, self._moves)
+
+    def mark(self) -> None:
+        """Note `place` beside a store in a file; see `sim.backend.restored`."""
+        if self._mark is not None and not self._mark.write(self.place):
+            self.count("mark_failures")
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter when the store settles."""
@@ -149,6 +169,14 @@ class Store:
         """Note that a WATERMARK naming these seqs as refused went out now."""
         now = self._clock()
         self._named += [(dispenser, epoch, seq, now) for seq in seqs]
+
+    def alarm_restored(self) -> str:
+        """Raise the alarm that this store was put back from a copy; returns its text."""
+        text = f"put back from a copy, new id instead of {self.id:08x}: what it lacks comes again"
+        row = {"at": self._clock(), "kind": RESTORED, "dispenser": "", "epoch": 0, "text": text}
+        with self._transaction() as db:
+            db.execute(insert(alarms).values(row))
+        return text
 
     @property
     def unsettled(self) -> bool:
@@ -321,6 +349,25 @@ def open_store(
         raise
 
 
+def open_alone(
+    where: Path | str, tell: Callable[[str], None], *, clock: Callable[[], int] = now_us
+) -> Store:
+    """Open a store that no other process has; one that was put back from a copy is renewed.
+
+    That is told, and stays as an alarm `restored`. Raises what `open_store` and `renew` raise.
+    """
+    mark = Mark(where).read() if isinstance(where, Path) else None
+    store = open_store(where, clock=clock)
+    if is_behind(store.place, mark):
+        # the alarm first: after a kill between the two all of this happens again
+        tell(store.alarm_restored())
+        store.close()
+        renew(where)
+        store = open_store(where, clock=clock)
+    store.mark()
+    return store
+
+
 def renew(where: Path | str) -> tuple[int, int]:
     """Give a store that was restored from a copy a new id; returns the old and the new one.
 
@@ -335,6 +382,9 @@ def renew(where: Path | str) -> tuple[int, int]:
             old = int(db.execute(_ID).scalar_one())
             new = database.new_id(other_than=old)
             db.execute(update(meta).where(meta.c.name == "store").values(value=new))
+            moves = int(db.execute(_MOVES).scalar_one())
+        if isinstance(where, Path):
+            Mark(where).write(Place(new, moves))
     finally:
         engine.dispose()
     return old, new

@@ -27,6 +27,7 @@ _SETTLE_EVERY = 1.0
 # deliveries of one transaction, and WATERMARKs between two transactions
 _TOGETHER = 64
 _SENT_TOGETHER = 64
+_PIECE_KEPT_S = 60
 _LOG = logging.getLogger("dosewire.backend")
 Result = TypeVar("Result")
 Item = Delivery | Callable[[], None] | str | None
@@ -45,6 +46,11 @@ class Link(Protocol):
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """Publish; False if that was not possible."""
+
+    def command(
+        self, topic: str, payload: bytes, expires_in: int, taken: Callable[[], None]
+    ) -> bool:
+        """Publish with QoS 1, to be forgotten after so many seconds."""
 
 
 class Duty(Protocol):
@@ -195,6 +201,10 @@ class Subscriber:
     def _note(self, outcome: Outcome) -> None:
         for note in outcome.notes:
             _LOG.warning("%s", note)
+        if outcome.piece is not None:
+            # lost: the gateway asks again
+            topic = topics.down(outcome.gateway, outcome.dispenser, "piece")
+            self._connection.command(topic, outcome.piece.build(), _PIECE_KEPT_S, _nothing)
         if outcome.watermark is None:
             return
         address = Address(outcome.dispenser, outcome.watermark.epoch, outcome.gateway)
@@ -247,6 +257,10 @@ class Subscriber:
         self._store.count("store_busy" if is_busy(error) else "store_failures")
         _LOG.warning("store: %s, trying again", str(error.orig).splitlines()[0])
         self._store.reopen()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _payloads(deliveries: Sequence[Delivery]) -> list[Payload]:

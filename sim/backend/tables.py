@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of these tables, kept in `meta`."""
 VERIFIED = "verified"
 FORK = "fork"
@@ -235,6 +235,15 @@ alarms = Table(
     Column("cleared_at", BigInteger),
     Index("alarms_by_kind", "kind", "dispenser", "epoch", "seq"),
 )
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("manifest", LargeBinary(32), primary_key=True),
+    _bytes("stream"),
+    Column("made_at", BigInteger, nullable=False),
+)
+"""Firmware that commands announce, by the SHA-256 of its signed manifest; `protocol.pieces`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -105,6 +105,11 @@ class Writer:
             row = self._db.execute(_LOCK, self._here).one()
         return Stream(*row)
 
+    @property
+    def moved(self) -> bool:
+        """Whether `finish` made the stream's rev grow."""
+        return self._changed and self._before is not None
+
     def held(self, seqs: Iterable[int]) -> dict[int, Held]:
         """Return what is stored for these seqs, and maybe for some between them."""
         wanted = sorted(seqs)

@@ -157,13 +157,37 @@ def test_seen_is_told_by_its_record(desk, dispenser, reason, state):
     assert desk.last().state == state
 
 
-@pytest.mark.parametrize(("action", "reason", "state"), [(1, 0, "applied"), (5, 4, "refused")])
-def test_a_release_is_told_by_its_record(desk, dispenser, action, reason, state):
+RECEIVED, STARTED, CONFIRMED, REVERTED, REFUSED = range(1, 6)
+UNSUPPORTED, DIGEST = 4, 11
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "why"),
+    [
+        ([(RECEIVED, 0)], "sent", None),
+        ([(RECEIVED, 0), (STARTED, 0)], "sent", None),
+        ([(RECEIVED, 0), (STARTED, 0), (CONFIRMED, 0)], "applied", None),
+        ([(RECEIVED, 0), (STARTED, 0), (REVERTED, 0)], "refused", "reverted"),
+        ([(REFUSED, UNSUPPORTED)], "refused", "unsupported"),
+        ([(REFUSED, DIGEST), (RECEIVED, 0), (CONFIRMED, 0)], "applied", None),
+    ],
+)
+def test_a_release_is_told_by_its_records(desk, dispenser, told, state, why):
     desk.queue(dispenser, "release", bytes((1, 4, 2, 9)) + b"signed manifest")
     desk.look()
-    data = bytes((action, 1, 4, 2, ord("b"), reason)) + struct.pack(">I", 1)
-    desk.backend.give(dispenser, [dispenser.write(RELEASE, data)])
-    assert desk.last().state == state
+    for action, reason in told:
+        data = bytes((action, 1, 4, 2, ord("b"), reason)) + struct.pack(">I", 1)
+        desk.backend.give(dispenser, [dispenser.write(RELEASE, data)])
+    assert (desk.last().state, desk.last().reason) == (state, why)
+
+
+def test_another_release_that_runs_is_no_proof(desk, dispenser):
+    desk.queue(dispenser, "release", bytes((1, 4, 2, 9)) + b"signed manifest")
+    desk.look()
+    for version, counter in ((3, 1), (2, 0)):
+        data = bytes((CONFIRMED, 1, 4, version, ord("b"), 0)) + struct.pack(">I", counter)
+        desk.backend.give(dispenser, [dispenser.write(RELEASE, data)])
+        assert desk.last().state == "sent", "another version, or from before the command"
 
 
 def test_an_answer_is_a_word_and_no_proof(desk, dispenser):
@@ -363,3 +387,11 @@ def test_no_answer_stops_the_backend(tmp_path_factory, kind, body, correlation):
     assert desk.last().state in ("sent", "refused")
     assert desk.last().proof_seq is None
     backend.store.close()
+
+
+def test_versions_that_a_bench_put_in_force_are_known(desk, dispenser):
+    told = dispenser.write(SETTINGS_APPLIED, struct.pack(">HHI", 9, 0, 1))
+    desk.backend.give(dispenser, [told])
+    with desk.backend.store.reading() as db:
+        assert commands.settings_versions(db, dispenser.id) == [9]
+        assert commands.settings_versions(db, "00" * 8) == []
