@@ -27,7 +27,6 @@ from sim.backend.pages import cli as pages
 from sim.backend.registry import RegistryError, RegistryFile
 from sim.backend.settings_file import SettingsError
 from sim.backend.store import (
-    RESTORED,
     Store,
     StoreError,
     StoreGoneError,
