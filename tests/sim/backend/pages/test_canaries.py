@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from protocol.schema import Watermark
 from protocol.wire import parse
-from sim.backend import registry
+from sim.backend import cli, registry
 from sim.backend.pages import html
 from sim.backend.pages.snapshot import Snapshot
 from sim.backend.registry import Entry, Registry
@@ -89,6 +89,7 @@ def published(folder: Path, words: dict[str, str], dispenser: Dispenser) -> None
         try:
             peer.subscribe(f"rtm/v1/{gateway}/dn/#")
             send(peer, gateway, words, dispenser)
+            command(folder, config, words, dispenser)
         finally:
             peer.close()
             assert process.end(signal.SIGTERM) == 0
@@ -114,6 +115,23 @@ def send(peer: Peer, gateway: str, words: dict[str, str], dispenser: Dispenser) 
     peer.publish(f"{mine}/events", events(dispenser.epoch, made))
     while parse(Watermark, peer.next()[1]).next < forged.seq:
         assert time.monotonic() < end
+
+
+def command(folder: Path, config: Path, words: dict[str, str], dispenser: Dispenser) -> None:
+    """Type commands for the dispenser, and one for a dispenser that is none."""
+    file = folder / f"{words['name of the file of `send settings`']}.toml"
+    file.write_text(
+        f'# {words["comment in the file of `send settings`"]}\nzone = "Europe/Zurich"\n'
+    )
+    wrong = folder / "wrong.toml"
+    wrong.write_text(f'zone = "{words["wrong zone in the file of `send settings`"]}"\n')
+    nobody = words["dispenser that `send seen` does not know"]
+    given = ("--config", str(config))
+    assert cli.main(["send", "settings", *given, dispenser.id, str(file)]) == 0
+    assert cli.main(["send", "settings", *given, dispenser.id, str(wrong)]) == 2
+    assert cli.main(["send", "seen", *given, nobody]) == 2
+    file.unlink()
+    wrong.unlink()
 
 
 @pytest.fixture
