@@ -62,20 +62,20 @@ BREAKS = [
         '        self._write(_TAIL, "wb", memoryview(self._tail)[:end])\n',
         "        if seq % 8:\n"
         '            self._write(_TAIL, "wb", memoryview(self._tail)[:end])\n',
-        _CUTS + "test_acknowledged_records_are_held",
+        _CUTS + "test_acknowledged_records_are_held[some]",
     ),
     Break(
         "verification skipped",
         "sim/backend/verify.py",
         "good[i] = verifies(keys, before[i], raw)",
         "good[i] = True",
-        _BACKEND + "test_ingest.py::test_a_relabelled_epoch_does_not_verify",
+        _BACKEND + "test_refused.py::test_a_relabelled_epoch_does_not_verify",
     ),
     Break(
         "WATERMARK before the store is durable",
-        "sim/backend/store.py",
-        "PRAGMA synchronous=FULL",
-        "PRAGMA synchronous=NORMAL",
+        "sim/backend/database.py",
+        'execute("PRAGMA synchronous=FULL")',
+        'execute("PRAGMA synchronous=NORMAL")',
         _BACKEND
         + "test_process.py::test_nothing_goes_out_between_a_write_to_the_store_and_its_flush",
     ),
@@ -84,14 +84,14 @@ BREAKS = [
         "sim/backend/batch.py",
         "self._writer.refuse(claim, wanted=reason in _WORTH_ANOTHER_READ)",
         "self._writer.give_up(claim)",
-        _BACKEND + "test_ingest.py::test_an_altered_record_is_refused_named_and_the_rest_goes_on",
+        _BACKEND + "test_refused.py::test_an_altered_record_is_refused_named_and_the_rest_goes_on",
     ),
     Break(
         "a fork overwrites",
         "sim/backend/batch.py",
         "elif held is not None and self._writer.fork(held, claim):",
         "elif held is None and self._writer.fork(held, claim):",
-        _BACKEND + "test_ingest.py::test_a_fork_sets_both_aside_and_the_watermark_passes",
+        _BACKEND + "test_chain.py::test_a_fork_sets_both_aside_and_the_watermark_passes",
     ),
 ]
 
