@@ -17,15 +17,15 @@ SCENARIOS = (
     ),
     Scenario(
         "six-missed-days",
-        "Six days nothing is taken; on the seventh the pain answer is worse than before.",
-        days=7,
+        "Six days nothing is taken; then the pain answer is worse than before.",
+        days=7.39,
         diary="""
             day 1 08:05  open; take 1; close; press 1
-            day 7 09:12  press 3
-            day 7 09:14  open; take 1; close
+            day 8 09:12  press 3
+            day 8 09:14  open; take 1; close
         """,
         expect=(
-            nothing_on("dose", range(2, 7)),
+            nothing_on("dose", range(2, 8)),
             count("response", 1, button=1),
             count("response", 1, button=3),
             unprompted,
@@ -33,16 +33,17 @@ SCENARIOS = (
     ),
     Scenario(
         "six-missed-days-unplugged",
-        "The same, and the gateway's power adapter lies in a drawer all the while.",
-        days=8,
+        "The same, and the power adapter of gateway and dispenser lies in a drawer all the while.",
+        days=7.52,
         diary="""
             day 1 08:05  open; take 1; close; press 1
-            day 2 07:00  fault gateway_killed for 6 d
-            day 7 09:12  press 3
-            day 7 09:14  open; take 1; close
+            day 2 07:00  fault cable_out d1 for 149 h
+            day 2 07:00  fault gateway_killed for 148 h
+            day 8 09:12  press 3
+            day 8 09:14  open; take 1; close
         """,
         expect=(
-            nothing_on("dose", range(2, 7)),
+            nothing_on("dose", range(2, 8)),
             count("response", 1, button=3),
             unprompted,
             faults("gateway_killed"),
