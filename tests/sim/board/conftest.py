@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from sim.clock import VirtualClock
 from tests.sim.board.bench import Bench
+from tests.sim.board.virtual import Scenario as VirtualScenario
 
 Scenario = Callable[[Bench], Awaitable[None]]
 
@@ -25,6 +27,29 @@ def on_bench(tmp_path: Path) -> Callable[..., None]:
                 if not off:
                     await bench.board.power_on()
                 await scenario(bench)
+            finally:
+                await bench.board.close()
+
+        asyncio.run(whole())
+
+    return run
+
+
+@pytest.fixture
+def in_virtual_time(tmp_path: Path) -> Callable[..., None]:
+    """Run a scenario with a board whose main.py is `main`; nothing is left running."""
+
+    def run(
+        scenario: VirtualScenario, main: str = "", *, folder: str = "board", **options: int
+    ) -> None:
+        async def whole() -> None:
+            clock = VirtualClock()
+            bench = Bench(tmp_path / folder, clock=clock, **options)
+            try:
+                if main:
+                    bench.install(main=main)
+                    await bench.board.power_on()
+                await scenario(bench, clock)
             finally:
                 await bench.board.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from sim.clock import VirtualClock
 from tests.sim.board.bench import Bench
 from tools import compile as compiler
 
+HOUR_NS = 3600 * 10**9
+SECOND_NS = 10**9
 HEADER = 12  # bytes of a journal's file before its first record
 SECRET = "5c" * 32
 ID = "0011223344556677"
@@ -29,8 +32,16 @@ print("epoch", provision.run("{id}", 7, 0, 1, "{secret}", "{command}"))
 Scenario = Callable[[Bench, VirtualClock], Awaitable[None]]
 
 
-async def set_up(bench: Bench, clock: VirtualClock, scratch: Path) -> None:
-    """Install and provision the firmware on a board that is off; leaves it running its app."""
+async def set_up(
+    bench: Bench,
+    clock: VirtualClock,
+    scratch: Path,
+    before_start: Callable[[bytes], bytes] = lambda main: main,
+) -> None:
+    """Install and provision the firmware on a board that is off; leaves it running its app.
+
+    `before_start` may change what is on the board, and its main.py, while it is off.
+    """
     built = compiler.firmware(compiler.FIRMWARE, scratch)
     app = {compiler.placed(path, "a"): content for path, content in built.items()}
     final = app.pop("/main.py")
@@ -41,7 +52,7 @@ async def set_up(bench: Bench, clock: VirtualClock, scratch: Path) -> None:
     await bench.board.power_on()
     await clock.run_until(lambda: b"epoch " in bench.console and b">>> " in bench.console)
     await bench.board.power_cut()
-    put(bench, {"/main.py": final})
+    put(bench, {"/main.py": before_start(final)})
     await bench.board.power_on()
 
 
@@ -59,7 +70,7 @@ def put(bench: Bench, files: dict[str, bytes]) -> None:
 
 
 def journal(bench: Bench) -> list[schema.Record]:
-    """All records on the flash image, in order of seq."""
+    """All records on the flash image, in order of seq: from the first held, none missing."""
     fs = bench.filesystem()
     fs.mount()
     found = {}
@@ -69,8 +80,14 @@ def journal(bench: Bench) -> list[schema.Record]:
                 data = bytes(file.read())
             for raw in wire.split_records(data[HEADER:]):
                 found[wire.seq_of(raw)] = wire.parse(schema.Record, raw)
-    assert sorted(found) == list(range(len(found)))
+    assert sorted(found) == list(range(min(found), min(found) + len(found)))
     return [found[seq] for seq in sorted(found)]
+
+
+def lines(bench: Bench, word: bytes) -> list[list[int]]:
+    """The numbers after the word, wherever it was printed."""
+    found = re.findall(rb"\b" + word + rb"((?: \d+)+)\r?\n", bench.console)
+    return [[int(text) for text in numbers.split()] for numbers in found]
 
 
 class Patient:
