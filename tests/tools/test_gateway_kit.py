@@ -1,27 +1,46 @@
 """A gateway's kit: what `dosewire gateway check` accepts, and mistakes in one line."""
 
+import datetime
 import ssl
 import stat
 import tomllib
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from typer.testing import CliRunner
 
 from gateway.cli import main as gateway
-from sim import certificates
 from tools.app import app
 from tools.exits import Exit
+
+
+def pem(key):
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 @pytest.fixture
 def authority(tmp_path):
     """Certificate and key of an authority."""
-    made = certificates._Authority()
+    own = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "an authority")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, own.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=30))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(own, hashes.SHA256())
+    )
     ca, key = tmp_path / "authority.pem", tmp_path / "authority.key"
-    ca.write_bytes(made.cert.public_bytes(serialization.Encoding.PEM))
-    certificates._write_secret(key, made._key)
+    ca.write_bytes(made.public_bytes(Encoding.PEM))
+    key.write_bytes(pem(own))
     return ca, key
 
 
@@ -87,7 +106,7 @@ def test_mistakes_are_one_line(tmp_path, authority, change, says):
 
 def test_a_key_of_another_authority_signs_nothing(tmp_path, authority):
     other = tmp_path / "other.key"
-    certificates._write_secret(other, certificates._Authority()._key)
+    other.write_bytes(pem(ec.generate_private_key(ec.SECP256R1())))
     done = provision(*words(tmp_path, authority[0], "--ca-key", other))
     assert done.exit_code == Exit.USAGE
     assert "does not fit" in done.stderr
