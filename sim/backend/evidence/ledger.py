@@ -145,6 +145,12 @@ class Ledger:
             ).fetchall()
         return [_entry(row) for row in rows]
 
+    def newest(self) -> int:
+        """Return the id of the newest entry, 0 if there is none: the same means nothing is new."""
+        with self._translated():
+            found = self._db.execute("SELECT coalesce(max(id), 0) FROM entries").fetchone()
+        return int(found[0])
+
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._translated():

@@ -1,5 +1,6 @@
 """Serves the glance pages with NiceGUI; loads nothing from outside, changes nothing."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -73,9 +74,10 @@ def _show(snapshot: Snapshot, render: Callable[[View], str]) -> None:
 
     def refresh() -> None:
         nonlocal shown
-        if snapshot.view is not shown:
-            shown = snapshot.view
+        before, shown = shown, snapshot.view
+        if dataclasses.replace(before, at=shown.at) != shown or before.ready != shown.ready:
             body.set_content(_body(shown, render))
+        if before.at != shown.at:
             foot.set_content(html.foot(shown))
 
     ui.timer(_REFRESH_S, refresh)

@@ -5,6 +5,7 @@ has passed. The store is never held: each look is a read of its own.
 """
 
 import dataclasses
+import gc
 import logging
 import threading
 from collections.abc import Callable
@@ -22,8 +23,11 @@ from sim.backend.store import Store
 
 _EVERY_S = 5.0
 _HOUR_MS = 3_600_000
+_MINUTE_MS = 60_000
 _LOG = logging.getLogger("dosewire.pages")
 Version = tuple[object, ...]
+Moved = dict[str, list[tuple[int, int]]]
+"""Epoch and rev of the streams of each dispenser."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +61,9 @@ class Snapshot:
         self._ledger = ledger
         self._clock = clock
         self._known: dict[str, tuple[Version, Glance]] = {}
+        self._entered = 0
+        self._programme = Programme(())
+        self._seen: Version = ()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
 
@@ -79,8 +86,13 @@ class Snapshot:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            began = self.view.ready
             try:
                 self.look()
+                if self.view.ready and not began:
+                    # what stays is not walked through again while somebody waits for a page
+                    gc.collect()
+                    gc.freeze()
             except (RuntimeError, DatabaseError, LedgerError, RuleError) as error:
                 told = str(error).splitlines()[0]
                 _LOG.warning("pages: %s", told)
@@ -89,32 +101,50 @@ class Snapshot:
 
     def _look(self, store: Store) -> None:
         now = self._clock()
-        programme = self._programme()
-        episodes = [entry.episode for entry in programme.only(Kind.EPISODE)]
-        moved = {(s.dispenser, s.epoch): s.rev for s in store.streams()}
+        moved: Moved = {}
+        for stream in store.streams():
+            moved.setdefault(stream.dispenser, []).append((stream.epoch, stream.rev))
+        self._read_entries()
+        seen: Version = (self._entered, now // _HOUR_MS, moved)
+        if seen != self._seen:
+            if self._every(store, now, moved):
+                self._seen = seen
+        elif self.view.trouble or now // _MINUTE_MS != self.view.at // _MINUTE_MS:
+            self.view = dataclasses.replace(self.view, at=now, trouble="")
+
+    def _every(self, store: Store, now: int, moved: Moved) -> bool:
+        """Look at every patient who changed; False if asked to stop before the end."""
+        episodes = [entry.episode for entry in self._programme.only(Kind.EPISODE)]
         found: dict[str, Glance] = {}
         for number, episode in enumerate(episodes):
             if self._stop.is_set():
-                return
-            mine = programme.dispensers(episode)
-            revs = sorted((key, rev) for key, rev in moved.items() if key[0] in mine)
-            version: Version = (programme.newest(episode), now // _HOUR_MS, tuple(revs))
-            known = self._known.get(episode)
-            if known is None or known[0] != version:
-                known = version, self._glance(store, programme, episode, now)
-                self._known[episode] = known
-            found[episode] = known[1]
+                return False
+            found[episode] = self._of(store, episode, now, moved)
             if not self.view.ready:
                 self.view = View(done=number + 1, of=len(episodes))
         self.view = View(now, found, len(episodes), len(episodes))
+        return True
+
+    def _of(self, store: Store, episode: str, now: int, moved: Moved) -> Glance:
+        mine = sorted(self._programme.dispensers(episode))
+        revs = [(dispenser, moved.get(dispenser)) for dispenser in mine]
+        version: Version = (self._programme.newest(episode), now // _HOUR_MS, revs)
+        known = self._known.get(episode)
+        if known is None or known[0] != version:
+            known = version, self._glance(store, self._programme, episode, now)
+            self._known[episode] = known
+        return known[1]
 
     def _glance(self, store: Store, programme: Programme, episode: str, now: int) -> Glance:
         held = rows(store, programme.dispensers(episode))
         return glance(Evidence(Basis(programme, held, now, links(store, held)), episode))
 
-    def _programme(self) -> Programme:
+    def _read_entries(self) -> None:
         ledger = Ledger(self._ledger, self._clock, create=False)
         try:
-            return Programme(ledger.entries())
+            newest = ledger.newest()
+            if newest != self._entered:
+                self._programme = Programme(ledger.entries())
+                self._entered = self._programme.count
         finally:
             ledger.close()

@@ -168,3 +168,28 @@ def test_the_pages_claim_access_and_nothing_more(view):
         for claim in ("adheren", "complian", "ingested", "dose taken", "took", "swallow"):
             assert claim not in words
     assert "not ingestion" in html.foot(view)
+
+
+def test_what_is_entered_between_two_looks_is_seen_and_nothing_new_changes_nothing(
+    folder, tmp_path
+):
+    for name in (STORE, LEDGER):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    now = [NOW]
+    snapshot = Snapshot(
+        lambda: open_store(tmp_path / STORE, readonly=True), tmp_path / LEDGER, lambda: now[0]
+    )
+    snapshot.look()
+    first = snapshot.view
+    snapshot.look()
+    assert snapshot.view is first
+    now[0] += 60_000
+    snapshot.look()
+    assert (snapshot.view.at, snapshot.view.glances) == (now[0], first.glances)
+    glance = of(first, Story.REFILLING)
+    ledger = Ledger(tmp_path / LEDGER, lambda: now[0])
+    ledger.enter("nurse", glance.episode, Kind.REVIEWED, NOW, value=glance.items[0].name)
+    ledger.close()
+    snapshot.look()
+    changed = {name for name, seen in snapshot.view.glances.items() if seen != first.glances[name]}
+    assert changed == {glance.episode}
