@@ -14,7 +14,15 @@ from sim.stored import Stored, rows
 
 ALTERED = "record_altered_in_spool"
 """The fault that must be refused, named and fetched again."""
-SPOOL_LOST = frozenset({"gateway_replaced", "spool_corrupt", "gateway_unsynced_lost"})
+SPOOL_LOST = frozenset(
+    {
+        "gateway_replaced",
+        "spool_corrupt",
+        "gateway_unsynced_lost",
+        "gateway_disk_full",
+        "gateway_clock_wrong",
+    }
+)
 """Faults that take what a gateway kept of what is stored."""
 KEPT = 10_000
 """Records below the watermark that the gateway keeps (DESIGN: law 3)."""

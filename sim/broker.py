@@ -45,10 +45,12 @@ log_timestamp_format %Y-%m-%dT%H:%M:%S
 # started as root it would change to a user that may not read the run's folder
 user {user}
 """
-_ACL = f"""\
+_GATEWAYS_MAY = """\
 pattern write rtm/v1/%u/up/#
 pattern read rtm/v1/%u/dn/#
 
+"""
+_BACKEND_MAY = f"""\
 user {BACKEND}
 topic read {ALL_UP}
 topic write rtm/v1/+/dn/#
@@ -67,6 +69,8 @@ class Broker:
     ) -> None:
         self._port = port
         self.log = folder / "logs" / "mosquitto.log"
+        self.refusing = False
+        """Whether it lets no gateway publish or hear anything, from its next start on."""
         self._folder = folder
         self._pki = pki
         self._log_type = "all" if log_publishes else "information"
@@ -158,13 +162,15 @@ class Broker:
         folder = self._folder.resolve()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         acl = folder / "mosquitto.acl"
-        acl.write_text(_ACL)
+        acl.write_text(_BACKEND_MAY if self.refusing else _GATEWAYS_MAY + _BACKEND_MAY)
         acl.chmod(0o600)
         config = folder / "mosquitto.conf"
         user = "root" if os.geteuid() == 0 else "mosquitto"
         text = _CONFIG.format(
             port=port, host=_HOST, pki=self._pki, acl=acl, user=user, log_type=self._log_type
         )
+        if self._pki.crl.exists():
+            text += f"crlfile {self._pki.crl}\n"
         config.write_text(text)
         return config
 

@@ -4,6 +4,7 @@ ECDSA on P-256 (FIPS 186-5), X.509 v3 (RFC 5280). The common name is the identit
 it as user name and as client id. The authority's key is never written, so nothing can be added.
 """
 
+import dataclasses
 import datetime
 import ipaddress
 import os
@@ -23,6 +24,7 @@ _BROKER = "broker"
 _VALID_FOR = datetime.timedelta(days=398)
 # a clock that is behind must not refuse a certificate just made
 _VALID_BEFORE = datetime.timedelta(days=1)
+_EXPIRED_FOR = datetime.timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,31 @@ class Pki:
     broker: Credentials
     backend: Credentials
     gateways: dict[str, Credentials]
+    authority: "Authority" = dataclasses.field(repr=False)
+
+    @property
+    def crl(self) -> Path:
+        """The list of revoked certificates (PEM); there once one was revoked."""
+        return self.ca.with_suffix(".crl")
+
+    def reissue(self, gateway: str, *, expired: bool = False) -> None:
+        """Give a gateway a new certificate in the place of its own; `expired`: since an hour."""
+        self.authority.issue(
+            self.gateways[gateway].cert.parent, gateway, ExtendedKeyUsageOID.CLIENT_AUTH,
+            expired=expired,
+        )  # fmt: skip
+
+    def revoke(self, gateway: str) -> None:
+        """Put a gateway's certificate on the list; a broker started from now on refuses it."""
+        cert = x509.load_pem_x509_certificate(self.gateways[gateway].cert.read_bytes())
+        self.crl.write_bytes(self.authority.revoke(cert.serial_number))
 
 
-class _Authority:
+class Authority:
     """Signs certificates as long as the object lives."""
 
     def __init__(self) -> None:
+        self._revoked: list[int] = []
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("Dosewire simulation CA")
         self.cert = (
@@ -57,10 +78,13 @@ class _Authority:
             .sign(self._key, hashes.SHA256())
         )
 
-    def issue(self, folder: Path, name: str, usage: ObjectIdentifier) -> Credentials:
+    def issue(
+        self, folder: Path, name: str, usage: ObjectIdentifier, *, expired: bool = False
+    ) -> Credentials:
         """Write `name`.pem and `name`.key; the broker's is valid for this machine only."""
         key = ec.generate_private_key(ec.SECP256R1())
-        made = _unsigned(_name(name), self._name, key.public_key())
+        ends = _EXPIRED_FOR if expired else None
+        made = _unsigned(_name(name), self._name, key.public_key(), ends)
         made = made.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         made = made.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         made = made.add_extension(_own_key(key.public_key()), critical=False)
@@ -71,6 +95,17 @@ class _Authority:
         credentials.cert.write_bytes(_pem(made.sign(self._key, hashes.SHA256())))
         _write_secret(credentials.key, key)
         return credentials
+
+    def revoke(self, serial: int) -> bytes:
+        """Return the list of all that was revoked, PEM (RFC 5280, section 5)."""
+        self._revoked.append(serial)
+        now = datetime.datetime.now(datetime.UTC)
+        made = x509.CertificateRevocationListBuilder().issuer_name(self._name)
+        made = made.last_update(now - _VALID_BEFORE).next_update(now + _VALID_FOR)
+        for number in self._revoked:
+            entry = x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now)
+            made = made.add_revoked_certificate(entry.build())
+        return made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
     def _issuer_key(self) -> x509.AuthorityKeyIdentifier:
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
@@ -87,7 +122,7 @@ def make_pki(folder: Path, gateways: list[str]) -> Pki:
     folder = folder.resolve()
     apart = folder / "gateways"
     apart.mkdir(parents=True, exist_ok=True)
-    authority = _Authority()
+    authority = Authority()
     ca = folder / "ca.pem"
     ca.write_bytes(_pem(authority.cert))
     client = ExtendedKeyUsageOID.CLIENT_AUTH
@@ -96,6 +131,7 @@ def make_pki(folder: Path, gateways: list[str]) -> Pki:
         broker=authority.issue(folder, _BROKER, ExtendedKeyUsageOID.SERVER_AUTH),
         backend=authority.issue(folder, BACKEND, client),
         gateways={name: authority.issue(apart, name, client) for name in gateways},
+        authority=authority,
     )
 
 
@@ -104,9 +140,11 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _unsigned(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
-) -> x509.CertificateBuilder:
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey,
+    expired_for: datetime.timedelta | None = None,
+) -> x509.CertificateBuilder:  # fmt: skip
     now = datetime.datetime.now(datetime.UTC)
+    ends = now + _VALID_FOR if expired_for is None else now - expired_for
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -114,7 +152,7 @@ def _unsigned(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _VALID_BEFORE)
-        .not_valid_after(now + _VALID_FOR)
+        .not_valid_after(ends)
     )
 
 

@@ -31,6 +31,8 @@ class Child:
         self.name = name
         self.log = log
         self.frozen = False
+        self.before: Sequence[str] = ()
+        """Words before its command at the next start: a program that runs and watches it."""
         self._command = list(command)
         self._environment: dict[str, str] = {}
         self._fds: Sequence[int] = ()
@@ -56,7 +58,11 @@ class Child:
             raise ChildError(f"{self.name} is running already")
         with self.log.open("ab") as log:
             self._process = await spawn(
-                self._command, log.fileno(), log.fileno(), self._fds, self._environment
+                [*self.before, *self._command],
+                log.fileno(),
+                log.fileno(),
+                self._fds,
+                self._environment,
             )
 
     async def stop(self) -> None:

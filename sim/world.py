@@ -6,6 +6,7 @@ the same programs run in its time (`sim.paced`).
 """
 
 import asyncio
+import contextlib
 import errno
 import functools
 import json
@@ -76,6 +77,8 @@ class World:
         self.pki = make_pki(self.folder / "pki", names)
         self.broker = Broker(self.folder, self.pki, log_publishes=log_publishes)
         registry.save(self.folder / REGISTRY, registry.Registry())
+        self.at_end = contextlib.ExitStack()
+        """What faults have to undo once nothing runs any more."""
         self._image = image
         self._lost: set[str] = set()
         self._on_output = on_output
@@ -194,6 +197,13 @@ class World:
         configs.backend(self.folder, self.pki, self.broker.port, virtual=self.virtual)
         await self.backend.start()
 
+    async def renew_broker(self) -> None:
+        """Start the broker anew: its files are read again. Raises BrokerError."""
+        await self.broker.kill()
+        if self._network:
+            self._network.let_go()
+        await self.broker.start()
+
     def configure(self, gateway: str) -> None:
         """Write a gateway's configuration."""
         ports = [self.folder / "cables" / gateway / name for name in self.dispensers]
@@ -269,6 +279,7 @@ class World:
         await self.broker.kill()
         if self._network:
             self._network.close()
+        self.at_end.close()
         for child in self.children:
             child.close()
         for dispenser in self.dispensers.values():

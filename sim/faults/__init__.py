@@ -2,12 +2,17 @@
 
 from sim.faults.base import Fault, FaultError
 from sim.faults.board import BOARD
+from sim.faults.certificates import CERTIFICATES
+from sim.faults.disk import DISK
 from sim.faults.gateway import GATEWAY
 from sim.faults.server import SERVER
+from sim.faults.slow import SLOW
 
 __all__ = ["FAULTS", "Fault", "FaultError", "make"]
 
-FAULTS: dict[str, type[Fault]] = {fault.name: fault for fault in (*BOARD, *GATEWAY, *SERVER)}
+FAULTS: dict[str, type[Fault]] = {
+    fault.name: fault for fault in (*BOARD, *GATEWAY, *DISK, *CERTIFICATES, *SERVER, *SLOW)
+}
 
 
 def make(name: str, target: str = "", seed: int = 0) -> Fault:

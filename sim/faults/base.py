@@ -28,9 +28,15 @@ class Fault:
         self.rng = random.Random(f"{seed} {self.name} {target}")
         self._before: dict[str, int] = {}
 
+    def check(self, world: World) -> None:
+        """Raise FaultError if it cannot be in this world."""
+        if "virtual time" in self.needs and not world.virtual:
+            raise FaultError(f"{self.name} needs virtual time: play it in a scenario")
+
     async def break_it(self, world: World) -> None:
-        """Strike, and write that down."""
+        """Strike, and write that down. Raises FaultError."""
         self.target = self.target or self.first(world)
+        self.check(world)
         flight = InFlight(world.folder)
         evidence = unstored(world, flight)
         self._before = {n: d.board.operations for n, d in world.dispensers.items()}

@@ -186,6 +186,21 @@ class RtcDead(OfDispenser):
         self.dispenser(world).board.rtc_present(True)
 
 
+class EepromDead(OfDispenser):
+    """The EEPROM that keeps the keys does not answer."""
+
+    name = "eeprom_dead"
+    needs = frozenset({"eeprom"})
+
+    async def strike(self, world: World) -> None:
+        """Take it off the bus."""
+        self.dispenser(world).board.eeprom_present(False)
+
+    async def mend(self, world: World) -> None:
+        """Put it back."""
+        self.dispenser(world).board.eeprom_present(True)
+
+
 class RtcCellEmpty(OfDispenser):
     """The DS3231's coin cell is empty: it says so, and shows another time."""
 
@@ -267,5 +282,5 @@ class ReedStuck(BeamStuck):
 
 BOARD: tuple[type[Fault], ...] = (
     PowerCut, PowerCutInWrite, BrownOut, Lost, CableOut, Moved, NoisyLine, RtcDead, RtcCellEmpty,
-    RtcJumps, RtcDrifts, BeamStuck, ReedStuck,
+    RtcJumps, RtcDrifts, EepromDead, BeamStuck, ReedStuck,
 )  # fmt: skip

@@ -4,6 +4,8 @@ import asyncio
 import os
 import shutil
 import signal
+from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from protocol.framing import Deframer
@@ -12,6 +14,7 @@ from protocol.wire import parse
 from sim.faults.base import Fault, FaultError, OfDispenser, OfGateway
 from sim.inflight import InFlight, alter
 from sim.paced.page import SLOW_COMMIT
+from sim.shifted import sitecustomize
 from sim.world import World
 
 
@@ -89,6 +92,7 @@ class RecordForged(GatewayKilled):
     async def break_it(self, world: World) -> None:
         """As any fault; its entry names the record."""
         self.target = self.target or self.first(world)
+        self.check(world)
         flight = InFlight(world.folder)
         for name, d in world.dispensers.items():
             if seqs := flight.unstored(d.id, d.epoch):
@@ -103,6 +107,27 @@ class RecordForged(GatewayKilled):
     async def heal(self, world: World) -> None:
         """Start the gateway."""
         await self.mend(world)
+
+
+class ClockWrong(OfGateway):
+    """Its clock has no battery: it begins in 1970, until healed."""
+
+    name = "gateway_clock_wrong"
+
+    async def strike(self, world: World) -> None:
+        """Start it anew an hour after the epoch of Unix."""
+        ahead = 3600 - world.clock.now_ns / 1e9
+        folder = str(Path(sitecustomize.__file__).parent)
+        await self._anew(world, {sitecustomize.CLOCK_OFFSET: str(ahead), "PYTHONPATH": folder})
+
+    async def mend(self, world: World) -> None:
+        """Start it anew with the true time."""
+        await self._anew(world, {})
+
+    async def _anew(self, world: World, environment: Mapping[str, str]) -> None:
+        await self.gateway(world).kill()
+        self.gateway(world).set_environment(**environment)
+        await self.gateway(world).start()
 
 
 class LostAfterAck(OfDispenser):
@@ -158,5 +183,6 @@ class LostAfterAck(OfDispenser):
 
 
 GATEWAY: tuple[type[Fault], ...] = (
-    GatewayKilled, GatewayFrozen, GatewayReplaced, SpoolCorrupt, RecordForged, LostAfterAck,
+    GatewayKilled, GatewayFrozen, GatewayReplaced, SpoolCorrupt, RecordForged, ClockWrong,
+    LostAfterAck,
 )  # fmt: skip

@@ -1,10 +1,11 @@
 """Faults beyond the uplink: the broker and the backend."""
 
+import resource
 import shutil
 import signal
 
 from sim.child import dosewire, run
-from sim.faults.base import Fault, OfServer
+from sim.faults.base import Fault, FaultError, OfServer
 from sim.report import STORE
 from sim.world import World
 
@@ -92,6 +93,48 @@ class BackendRestored(OfServer):
         await world.backend.start()
 
 
+class BrokerRefusing(OfServer):
+    """The broker lets gateways connect and refuses all they publish (MQTT 5: PUBACK 0x87)."""
+
+    name = "broker_refusing"
+
+    async def strike(self, world: World) -> None:
+        """Start it with an ACL that names no gateway."""
+        await self._anew(world, refusing=True)
+
+    async def mend(self, world: World) -> None:
+        """Start it with its own ACL."""
+        await self._anew(world, refusing=False)
+
+    async def _anew(self, world: World, *, refusing: bool) -> None:
+        world.broker.refusing = refusing
+        await world.renew_broker()
+
+
+class BackendRejecting(OfServer):
+    """The backend can write no file: what comes is neither stored nor confirmed."""
+
+    name = "backend_rejecting"
+
+    async def strike(self, world: World) -> None:
+        """Let each of its writes to a file fail (setrlimit(2), RLIMIT_FSIZE: EFBIG)."""
+        self._pid = _pid(world)
+        self._limits = resource.prlimit(self._pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (0, self._limits[1]))
+
+    async def mend(self, world: World) -> None:
+        """Let them work; a backend started since can write anyhow."""
+        if world.backend.pid == self._pid:
+            resource.prlimit(self._pid, resource.RLIMIT_FSIZE, self._limits)
+
+
+def _pid(world: World) -> int:
+    if world.backend.pid is None:
+        raise FaultError(f"{BackendRejecting.name}: the backend is off")
+    return world.backend.pid
+
+
 SERVER: tuple[type[Fault], ...] = (
-    BrokerDown, BrokerFrozen, BackendDown, BackendFrozen, BackendRestored,
+    BrokerDown, BrokerFrozen, BrokerRefusing, BackendDown, BackendFrozen, BackendRejecting,
+    BackendRestored,
 )  # fmt: skip

@@ -49,11 +49,14 @@ class Network:
             self._clock.look_again()
         return True
 
+    def let_go(self) -> None:
+        """Keep hold of nobody's sockets: a port that is to be taken anew must be free."""
+        self._of(set())
+
     def close(self) -> None:
         """Time no longer asks."""
         self._participant.leave()
-        for sockets in self._sockets.values():
-            sockets.close()
+        self.let_go()
 
     def _mark(self) -> tuple[int | None, ...]:
         return (self._broker(), *(child.touched for child in self._children()))

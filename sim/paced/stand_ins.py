@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from sim.paced.inside import Inside, Waiter
+from sim.shifted import sitecustomize
 
 _select, _write = select.select, os.write
 _start = threading.Thread.start
@@ -186,8 +187,9 @@ def _clocks(inside: Inside) -> None:
 
     time.monotonic = lambda: inside.now_us / 1e6
     time.monotonic_ns = lambda: inside.now_us * 1000
-    time.time = lambda: (inside.start_us + inside.now_us) / 1e6
-    time.time_ns = lambda: (inside.start_us + inside.now_us) * 1000
+    start_us = inside.start_us + round(sitecustomize.offset() * 1e6)
+    time.time = lambda: (start_us + inside.now_us) / 1e6
+    time.time_ns = lambda: (start_us + inside.now_us) * 1000
     time.sleep = sleep  # type: ignore[assignment]
 
 

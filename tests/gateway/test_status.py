@@ -1,6 +1,7 @@
 """`status`, `spool` and `doctor` against the gateway as the process it is."""
 
 import asyncio
+import dataclasses
 import datetime
 import json
 import os
@@ -197,7 +198,7 @@ def test_doctor_names_the_step_that_fails(tmp_path: Path, pki: Pki) -> None:
             distrusted = await asyncio.to_thread(_broker, tmp_path, other, broker.port)
             assert distrusted.works is False and "do not trust" in distrusted.text
             # trusts the broker, shows a certificate of somebody else's
-            mixed = Pki(pki.ca, pki.broker, pki.backend, other.gateways)
+            mixed = dataclasses.replace(pki, gateways=other.gateways)
             refused = await asyncio.to_thread(_broker, tmp_path, mixed, broker.port)
             assert refused.works is False and "refuses our certificate" in refused.text
         finally:

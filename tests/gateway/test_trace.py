@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from protocol.framing import Deframer
+from sim import trace
 from sim.certificates import Pki
-from tests.support import trace
 from tests.support.chains import make_chain
 from tests.support.dispenser import ACK, EVENTS
 from tests.support.gateway import SECRET, Rig, rig, until

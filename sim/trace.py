@@ -4,6 +4,7 @@ strace(1) tells each write with its bytes. A file's durable image is what was wr
 its last fsync or fdatasync that returned 0; nothing else of it is on the disk.
 """
 
+import asyncio
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ def command(trace: Path) -> list[str]:
     assert STRACE is not None
     # -D: the traced process, not strace, is the one to be signalled
     options = ["-D", "-f", "-y", "-xx", "-s", "16384", "-e", f"trace={_CALLS}"]
-    return [STRACE, *options, "-e", "signal=none", "-o", str(trace)]
+    return [STRACE, *options, "-e", "signal=KILL", "-o", str(trace)]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,13 @@ class Call:
     numbers: tuple[int, ...]
     result: int
     cut: bool = False
+
+
+async def complete(trace: Path, within: float) -> None:
+    """Return when the traced process is seen to have ended; raises TimeoutError."""
+    async with asyncio.timeout(within):
+        while not trace.read_bytes().endswith(b" +++\n"):
+            await asyncio.sleep(0.01)
 
 
 def calls(trace: Path) -> Iterator[Call]:
@@ -79,11 +87,18 @@ class _File:
 
 
 class Disk:
-    """Files below `folder` as a disk holds them that keeps only what was synced."""
+    """Files in `folder` as a disk holds them that keeps only what was synced.
 
-    def __init__(self, folder: Path) -> None:
+    With `begun`, what is there now counts as synced.
+    """
+
+    def __init__(self, folder: Path, *, begun: bool = False) -> None:
         self._folder = f"{folder}/"
         self._files: dict[str, _File] = {}
+        for path in folder.iterdir() if begun else ():
+            if path.is_file():
+                held = path.read_bytes()
+                self._files[path.name] = _File(bytearray(held), held)
 
     def apply(self, call: Call) -> None:
         """Take note of a call."""

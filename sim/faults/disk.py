@@ -1,0 +1,151 @@
+"""Faults of a gateway's disk: full, and power lost before all was synced."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from sim import trace
+from sim.faults.base import Fault, FaultError, OfGateway
+from sim.world import World
+
+_ROOM = 2 << 20
+"""Bytes beyond what is there: the kernel's own needs."""
+_ROOM_AGAIN = "1g"
+_SPOOL = "spool.db*"
+_TRACED_WITHIN = 10.0
+
+
+class GatewayDiskFull(OfGateway):
+    """Its data folder is on a file system of its own, and that is full."""
+
+    name = "gateway_disk_full"
+
+    def check(self, world: World) -> None:
+        """Mounting needs root."""
+        super().check(world)
+        if os.geteuid() != 0 or shutil.which("mount") is None:
+            raise FaultError(f"{self.name}: only root may mount the small disk it needs")
+
+    async def strike(self, world: World) -> None:
+        """Move the folder to a small disk and fill that; the gateway is started anew."""
+        self._folder = world.data(self.target)
+        await self.gateway(world).kill()
+        try:
+            if not os.path.ismount(self._folder):
+                _mount(self._folder)
+                world.at_end.callback(_unmount, self._folder)
+            _fill(self._folder / "filler")
+        finally:
+            await self.gateway(world).start()
+
+    async def mend(self, _world: World) -> None:
+        """Make room; the gateway must find out by itself."""
+        (self._folder / "filler").unlink(missing_ok=True)
+        _run("mount", "-o", f"remount,size={_ROOM_AGAIN}", str(self._folder))
+
+
+def _mount(folder: Path) -> None:
+    kept = folder.with_name(f"{folder.name}-kept")
+    _copy(folder, kept)
+    size = _ROOM + sum(path.stat().st_size for path in kept.iterdir())
+    _run("mount", "-t", "tmpfs", "-o", f"size={size}", "dosewire-sim", str(folder))
+    _copy(kept, folder)
+    shutil.rmtree(kept)
+
+
+def _unmount(folder: Path) -> None:
+    kept = folder.with_name(f"{folder.name}-kept")
+    (folder / "filler").unlink(missing_ok=True)
+    _copy(folder, kept)
+    _run("umount", "-l", str(folder))
+    shutil.rmtree(folder)
+    kept.rename(folder)
+
+
+def _copy(folder: Path, to: Path) -> None:
+    # a socket of a process that is gone is nothing to keep
+    to.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_file():
+            shutil.copy2(path, to)
+
+
+def _fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        for size in (1 << 20, 4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)):
+                    pass
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise FaultError(f"{GatewayDiskFull.name}: {done.stderr.strip()}")
+
+
+class UnsyncedLost(OfGateway):
+    """Its power fails when healed: what it wrote meanwhile and had not synced is gone."""
+
+    name = "gateway_unsynced_lost"
+
+    def check(self, world: World) -> None:
+        """Its writes are seen by strace(1)."""
+        super().check(world)
+        if trace.STRACE is None:
+            raise FaultError(f"{self.name}: strace is not installed: apt-get install strace")
+
+    async def strike(self, world: World) -> None:
+        """Start it anew under strace; what its disk holds now counts as synced."""
+        gateway = self.gateway(world)
+        await gateway.kill()
+        self._data = world.data(self.target)
+        self._disk = trace.Disk(self._data, begun=True)
+        self._trace = world.logs / f"{self.target}.strace"
+        gateway.before = trace.command(self._trace)
+        await gateway.start()
+
+    async def heal(self, world: World) -> None:
+        """Cut its power, drop what was not synced, start it."""
+        came = Fault.observed(self, world)
+        await self.mend(world)
+        told = f"{self.lost} of {self.held} records of the spool gone"
+        world.healed(self.name, "; ".join(filter(None, [came, told])), self.target)
+
+    async def mend(self, world: World) -> None:
+        """As said; `held` and `lost` count records of the spool before and by it."""
+        gateway = self.gateway(world)
+        gateway.before = ()
+        await gateway.kill()
+        await world.clock.paced(trace.complete(self._trace, _TRACED_WITHIN))
+        for call in trace.calls(self._trace):
+            self._disk.apply(call)
+        self._trace.unlink()
+        self.held = _records(self._data)
+        self._drop()
+        self.lost = self.held - _records(self._data)
+        await gateway.start()
+
+    def _drop(self) -> None:
+        durable = self._data.with_name(f"{self._data.name}-durable")
+        self._disk.restore(durable)
+        for path in self._data.glob(_SPOOL):
+            path.unlink()
+        for path in durable.glob(_SPOOL):
+            path.rename(self._data / path.name)
+        shutil.rmtree(durable)
+
+
+def _records(folder: Path) -> int:
+    with contextlib.closing(sqlite3.connect(folder / "spool.db")) as db:
+        try:
+            ((number,),) = db.execute("SELECT count(*) FROM records")
+        except sqlite3.DatabaseError:
+            return 0
+    return int(number)
+
+
+DISK: tuple[type[Fault], ...] = (GatewayDiskFull, UnsyncedLost)

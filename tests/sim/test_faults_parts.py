@@ -1,0 +1,122 @@
+"""What faults are made of, each alone: certificates at a broker, a small disk, dead writes."""
+
+import asyncio
+import errno
+import os
+import ssl
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from sim.broker import Broker
+from sim.certificates import make_pki
+from sim.faults import disk
+from sim.faults.server import BackendRejecting
+
+# MQTT 5.0, 3.1: CONNECT, clean start, keep alive 60 s, no properties, client id of 4 bytes
+CONNECT = b"\x10\x11\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x04gw-x"
+CONNACK = b"\x20"
+
+
+def context(pki, gateway):
+    own = pki.gateways[gateway]
+    made = ssl.create_default_context(cafile=str(pki.ca))
+    made.load_cert_chain(own.cert, own.key)
+    return made
+
+
+async def accepted(broker, pki, gateway):
+    """Whether the broker answers a CONNECT; with TLS 1.3 a refusal comes after the handshake."""
+    try:
+        async with asyncio.timeout(10):
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", broker.port, ssl=context(pki, gateway)
+            )
+            writer.write(CONNECT)
+            answer = await reader.read(1)
+            writer.transport.abort()
+    except OSError:
+        return False
+    return answer == CONNACK
+
+
+def test_expired_and_revoked_certificates_are_refused_and_new_ones_are_good(tmp_path):
+    async def scenario():
+        pki = make_pki(tmp_path / "pki", ["gw-1", "gw-2"])
+        broker = Broker(tmp_path, pki)
+        await broker.start()
+        try:
+            assert await accepted(broker, pki, "gw-1")
+            pki.reissue("gw-1", expired=True)
+            assert not await accepted(broker, pki, "gw-1")
+            pki.reissue("gw-1")
+            assert await accepted(broker, pki, "gw-1")
+            for gateway in ("gw-1", "gw-2"):
+                pki.revoke(gateway)
+            await broker.kill()
+            await broker.start()
+            assert not await accepted(broker, pki, "gw-1")
+            assert not await accepted(broker, pki, "gw-2")
+            pki.reissue("gw-1")
+            assert await accepted(broker, pki, "gw-1")
+            assert not await accepted(broker, pki, "gw-2")
+        finally:
+            await broker.kill()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_small_disk_is_full_has_room_again_and_leaves_the_files_where_they_were(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "spool.db").write_bytes(b"as it was")
+    disk._mount(folder)
+    try:
+        assert (folder / "spool.db").read_bytes() == b"as it was"
+        disk._fill(folder / "filler")
+        with pytest.raises(OSError) as full, (folder / "more").open("wb", buffering=0) as file:
+            file.write(bytes(100))
+        assert full.value.errno == errno.ENOSPC
+        (folder / "filler").unlink()
+        (folder / "more").write_bytes(b"written on the small disk")
+    finally:
+        disk._unmount(folder)
+    assert not os.path.ismount(folder)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == {
+        "spool.db": b"as it was",
+        "more": b"written on the small disk",
+    }
+    assert [p.name for p in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_backend_that_rejects_can_write_no_file_until_it_is_mended(tmp_path):
+    code = (
+        "import sqlite3, sys\n"
+        f"db = sqlite3.connect('{tmp_path}/s.db', isolation_level=None)\n"
+        "db.execute('PRAGMA journal_mode=WAL'); db.execute('CREATE TABLE t(x)')\n"
+        "for line in sys.stdin:\n"
+        "    try:\n"
+        "        db.execute('INSERT INTO t VALUES(1)'); told = 'stored'\n"
+        "    except sqlite3.OperationalError as error: told = str(error)\n"
+        "    print(told, flush=True)\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as process:
+
+        def insert():
+            process.stdin.write("\n")
+            process.stdin.flush()
+            return process.stdout.readline().strip()
+
+        world = SimpleNamespace(backend=SimpleNamespace(pid=process.pid))
+        fault = BackendRejecting("backend")
+        assert insert() == "stored"
+        asyncio.run(fault.strike(world))
+        assert insert() == "disk I/O error"
+        assert insert() == "disk I/O error"
+        asyncio.run(fault.mend(world))
+        assert insert() == "stored"
+        process.stdin.close()
