@@ -19,11 +19,14 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def served(folder: Path, within: float = 60):
-    """The address of the pages of a folder, once every patient was looked at."""
+def served(folder: Path, within: float = 60, config: Path | None = None):
+    """The address of the pages of a folder, or configuration, once every patient was looked at."""
     port = free_port()
     command = [sys.executable, "-m", "sim.backend.cli", "pages", "--port", str(port)]
-    command += ["--store", str(folder / STORE), "--ledger", str(folder / LEDGER)]
+    if config is None:
+        command += ["--store", str(folder / STORE), "--ledger", str(folder / LEDGER)]
+    else:
+        command += ["--config", str(config)]
     # NiceGUI looks for pytest's variables and then wants to be its plugin
     env = {name: word for name, word in os.environ.items() if not name.startswith("PYTEST")}
     with (folder / "pages.log").open("w") as log:
