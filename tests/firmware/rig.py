@@ -115,6 +115,27 @@ class Rig:
         await asyncio.sleep(ms / 1000)
 
 
+async def find(rig: Rig, kind: RecordType) -> schema.Record:
+    """Return the first such record, waiting until it is written."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        records = await rig.records(0, (await rig.hello()).next)
+        for record in records:
+            if record.type == kind:
+                return record
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"no {kind.name} in {[record.type for record in records]}")
+
+
+async def ask(rig: Rig, kind: MessageType, body: bytes, answer: MessageType) -> bytes:
+    """Send a message and return the body of its answer."""
+    await rig.hello()
+    rig.send(kind, body)
+    frame = await rig.frame(answer, 3)
+    assert frame, f"no answer to {kind.name}"
+    return frame.body
+
+
 Scenario = Callable[[Rig], Awaitable[None]]
 
 
