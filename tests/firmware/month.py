@@ -1,15 +1,13 @@
 """A patient who does everything that the dispenser must bear, many times; and what came of it."""
 
-import dataclasses
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 
 from protocol import schema, wire
 from protocol.commands import Signer
 from protocol.framing import Frame, encode
 from sim.clock import VirtualClock
-from sim.expected import Expected
 from sim.ledger import Cable, Entry, Power, Stimulus
 from tests.sim.board.bench import Bench
 
@@ -192,81 +190,3 @@ async def settle(bench: Bench, clock: VirtualClock, secret: bytes, identity: byt
         for _ in range(50):
             await clock.advance(0.1)
             host.read(4096)
-
-
-# --- judging
-
-
-_PARTS = {
-    "lid_opened": (), "lid_closed": ("compartments",), "state": ("active",), "boot": (),
-    "dose": ("compartment", "window", "relation"), "dose_end": ("compartment", "breaks"),
-    "response": ("button", "corrects", "prompt", "question"), "heartbeat": (),
-    "prompt_shown": ("question", "prompt", "trigger"), "power": ("source",),
-    "prompt_expired": ("question", "prompt", "reason"), "reminder": ("window", "step"),
-    "window_missed": ("window", "compartment", "start"), "tamper": ("kind", "subject"),
-    "refill": ("action", "cause", "compartments"), "fault": ("kind", "subject", "value"),
-}  # fmt: skip
-_LASTS = {"lid_closed": "duration", "dose_end": "dwell"}
-_EXACT = frozenset({"lid_opened", "lid_closed", "dose", "dose_end", "response"})
-_EXACT_NS = 150 * 10**6
-"""An edge is seen late by up to three erases of the flash, if it falls into them."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Told:
-    """A record as far as it is judged."""
-
-    seq: int
-    kind: str
-    fields: tuple[tuple[str, int], ...]
-    t: int
-    mode: int
-    duration: int | None
-
-
-def told(records: Sequence[schema.Record]) -> list[Told]:
-    """Return records as they are judged; prompts by their number instead of their id."""
-    ids = [0]
-    found = []
-    for record in records:
-        kind = schema.RecordType(record.type).name
-        data = wire.parse_data(record)
-        values = {name: getattr(data, name, 0) for name in _PARTS.get(kind, ())}
-        if kind == "prompt_shown":
-            ids.append(values["prompt"])
-        if "prompt" in values:
-            values["prompt"] = ids.index(values["prompt"])
-        t = (record.time + schema.TIME_BASE) * SECOND + record.stamp % 1024 * 10**6
-        lasts = getattr(data, _LASTS[kind]) if kind in _LASTS else None
-        fields = tuple((name, int(value)) for name, value in values.items())
-        found.append(Told(record.seq, kind, fields, t, record.stamp >> 12 & 3, lasts))
-    return found
-
-
-def differences(expected: Sequence[Expected], records: Sequence[Told]) -> list[str]:
-    """Return what is missing, and what nothing explains, as lines."""
-    left = list(records)
-    wrong = []
-    for item in sorted(expected, key=lambda item: bool(item.undecided)):
-        fits = [record for record in left if _same(item, record)]
-        if fits:
-            left.remove(min(fits, key=lambda record: abs(record.t - item.t)))
-        elif not item.undecided:
-            wrong.append(f"missing {_when(item.t)} {item}")
-    return wrong + [f"nothing explains {_when(record.t)} {record}" for record in left]
-
-
-def _same(item: Expected, record: Told) -> bool:
-    if (item.kind, item.fields, item.mode) != (record.kind, record.fields, record.mode):
-        return False
-    exact = item.kind in _EXACT and not item.undecided
-    if abs(record.t - item.t) > (_EXACT_NS if exact else item.within):
-        return False
-    if item.duration is None or item.duration == schema.UNKNOWN_DURATION:
-        return item.duration in (None, record.duration)
-    return abs(item.duration - (record.duration or 0)) <= 2 * _EXACT_NS // 10**6
-
-
-def _when(t: int) -> str:
-    day, rest = divmod(t // 10**6 - 1_767_225_600_000, 86_400_000)
-    return f"day {day} {rest // 3_600_000:02}:{rest // 60_000 % 60:02}:{rest / 1000 % 60:06.3f}"
