@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from protocol import schema, wire
 from protocol.schema import Hello, MessageType, Record, RecordType
 from sim.backend.registry import Retired
-from sim.backend.store import StoreError, open_store
+from sim.backend.store import Store, StoreError, open_store
 from tools.exits import Exit, ToolError
 from tools.session import Session
 
@@ -38,7 +38,7 @@ def refuse(port: Path, hello: Hello, store: str | None, ended: Retired | None) -
     stored = heard(port) if store is None else watermark(store, hello)
     waived = ended.next if ended and ended.lost else 0
     start = max(stored, waived, hello.first)
-    lacking = [r for r in asyncio.run(_records(port, hello, start)) if r.type not in HARMLESS]
+    lacking = [r for r in asyncio.run(records(port, hello, start)) if r.type not in HARMLESS]
     if lacking:
         dispenser = hello.device_id.hex()
         says = "the backend has" if store else "it has heard a gateway confirm"
@@ -49,20 +49,33 @@ def refuse(port: Path, hello: Hello, store: str | None, ended: Retired | None) -
         )
 
 
-def watermark(store: str, hello: Hello) -> int:
-    """Return the first seq that the backend has not stored; raises ToolError."""
+def opened(store: str) -> Store:
+    """Return the backend's store (file or URL), to be read only; raises ToolError."""
     where = store if "://" in store else Path(store)
     if isinstance(where, Path) and not where.is_file():
         raise ToolError(f"store {store}: no such file", Exit.USAGE)
     try:
-        opened = open_store(where, readonly=True)
-        try:
-            found = opened.streams(dispenser=hello.device_id.hex(), epoch=hello.epoch)
-        finally:
-            opened.close()
+        return open_store(where, readonly=True)
     except (StoreError, SQLAlchemyError) as error:
-        raise ToolError(f"store {store}: {str(error).splitlines()[0]}", Exit.USAGE) from error
-    return found[0].next if found else 0
+        raise _unreadable(store, error) from error
+
+
+def watermark(store: str, hello: Hello) -> int:
+    """Return the first seq that the backend has not stored; raises ToolError."""
+    found = opened(store)
+    try:
+        streams = found.streams(dispenser=hello.device_id.hex(), epoch=hello.epoch)
+    except SQLAlchemyError as error:
+        raise _unreadable(store, error) from error
+    finally:
+        found.close()
+    return streams[0].next if streams else 0
+
+
+def _unreadable(store: str, error: Exception) -> ToolError:
+    # a URL may hold a password
+    name = store.rpartition("@")[2]
+    return ToolError(f"store {name}: {str(error).splitlines()[0]}", Exit.USAGE)
 
 
 def heard(port: Path) -> int:
@@ -76,7 +89,8 @@ def heard(port: Path) -> int:
     return asyncio.run(ask())
 
 
-async def _records(port: Path, hello: Hello, start: int) -> list[Record]:
+async def records(port: Path, hello: Hello, start: int) -> list[Record]:
+    """Return what the journal holds from `start` up to `hello.next`; raises SessionError."""
     found: list[Record] = []
     if start >= hello.next:
         return found

@@ -4,7 +4,7 @@ import enum
 
 
 class Exit(enum.IntEnum):
-    """Exit codes of `dosewire probe`, `flash`, `provision`, `retire`, `journal` and `release`."""
+    """Exit codes of the commands of a bench: `probe`, `flash`, `kit check` and so on."""
 
     DONE = 0
     FAILED = 1
@@ -25,6 +25,7 @@ class Exit(enum.IntEnum):
     UNDELIVERED = 20
     PROVISIONED = 21
     DAMAGED = 22
+    FAULTY = 23
     INTERRUPTED = 130
 
 
@@ -48,6 +49,7 @@ MEANING = {
     Exit.UNDELIVERED: "records are not delivered yet: connect the gateway, or --lost REASON",
     Exit.PROVISIONED: "the dispenser is provisioned already: --again begins a new epoch",
     Exit.DAMAGED: "a journal does not verify",
+    Exit.FAULTY: "a part of the dispenser, or of the way to the clinic, did not pass its test",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
 }
 """For people: the table of `docs/field-guide.md` and of the help."""

@@ -62,13 +62,18 @@ class Session:
         request = wire.build(schema.HelloRequest(version, version))
         return wire.parse(Hello, await self.ask(MessageType.hello, request))
 
-    async def ask(self, kind: MessageType, body: bytes = b"") -> bytes:
-        """Return the body of the answer of the same type; raises SessionError."""
+    async def ask(
+        self, kind: MessageType, body: bytes = b"", answer: MessageType | None = None
+    ) -> bytes:
+        """Return the body of the answer, of the same type unless told; raises SessionError."""
+        awaited = (answer or kind, MessageType.error)
         for _ in range(_TRIES):
             await self._send(kind, body)
             frame = await self._next(
-                lambda frame: frame.type == kind and frame.ref == self._ref, _ANSWER
+                lambda frame: frame.type in awaited and frame.ref == self._ref, _ANSWER
             )
+            if frame and frame.type == MessageType.error:
+                raise SessionError(f"{self._port}: refuses {kind.name}: {_said(frame.body)}")
             if frame:
                 return frame.body
         raise SessionError(
@@ -125,6 +130,14 @@ class Session:
 
     def _lost(self, error: OSError) -> SessionError:
         return SessionError(f"{self._port}: {error}: check cable and power, then run this again")
+
+
+def _said(body: bytes) -> str:
+    try:
+        error = wire.parse(schema.Error, body)
+    except wire.WireError:
+        return "an answer that nobody can read"
+    return f"{error.code.name} {error.text.decode('ascii', 'replace')}".strip()
 
 
 async def events_from(port: Path, epoch: int, start: int, within: float) -> AsyncIterator[Record]:

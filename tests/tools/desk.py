@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from hardware import board
 from protocol.bundle import Release
 from protocol.schema import Hello
-from sim.board.emulated import EmulatedBoard
+from sim.board.emulated import EmulatedBoard, OutputEvent
 from sim.hello import ask
 from tools import release
 from tools.app import app
@@ -38,7 +38,12 @@ class Desk:
     def __init__(self, folder: Path, loop: asyncio.AbstractEventLoop) -> None:
         self.folder = folder
         self._loop = loop
-        self.board = self.call(lambda: EmulatedBoard(folder, board.load("pico"), name="desk"))
+        self.outputs: list[OutputEvent] = []
+        self.board = self.call(self._made)
+
+    def _made(self) -> EmulatedBoard:
+        pico = board.load("pico")
+        return EmulatedBoard(self.folder, pico, name="desk", on_output=self.outputs.append)
 
     @property
     def port(self) -> Path:
