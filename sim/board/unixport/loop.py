@@ -109,13 +109,17 @@ class IOQueue(core.IOQueue):
 
 
 def _wake_tasks():
-    woken = False
+    # without allocating where there is nothing to do, which is nearly always
+    for entry in _waiting:
+        if entry[0].state:
+            break
+    else:
+        return False
     for entry in list(_waiting):
         if entry[0].state:
             _waiting.remove(entry)
             core._task_queue.push(entry[1])
-            woken = True
-    return woken
+    return True
 
 
 def _sample():
