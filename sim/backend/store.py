@@ -129,7 +129,8 @@ class Store:
         self._mark = None if self._path is None else Mark(self._path)
         with engine.connect() as db:
             self.id = int(db.execute(_ID).scalar_one())
-            self._moves = int(db.execute(_MOVES).scalar_one())
+            # of a file only: a server's store has no mark, and many streams
+            self._moves = 0 if self._mark is None else int(db.execute(_MOVES).scalar_one())
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Transaction]:

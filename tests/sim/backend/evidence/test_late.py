@@ -120,6 +120,8 @@ def test_a_backlog_after_the_freeze_is_the_next_version_with_the_difference(plac
     assert freeze(place) == [f"version 2 of {MONTH} says the same: nothing frozen"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("store", ["PostgreSQL"], indirect=True)
 def test_pages_are_served_from_a_configuration(place):
     place.give(lived(place.dispenser, range(2, 7)), "2024-03-06T20:00")
     make_pki(place.folder / "pki", [])
