@@ -6,6 +6,7 @@ the registry that no dispenser has harms nobody.
 
 import asyncio
 import dataclasses
+import datetime
 import secrets
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from protocol.schema import EpochReason, Hello, Service
 from sim.backend import registry
 from sim.backend.registry import Entry, RegistryError, Retired
 from sim.hello import NoAnswerError, ask
-from tools import delivered
+from tools import delivered, regimen
 from tools.exits import Exit, ToolError
 from tools.flash import restarted
 from tools.port import check
@@ -32,26 +33,41 @@ class ProvisionError(ToolError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Provisioned:
-    """What a dispenser was given; `removed` counts the records of the journal that it had."""
+    """What a dispenser was given; `removed` counts the records of the journal that it had.
+
+    `settings`: version of those that were put in force, 0: none.
+    """
 
     dispenser: str
     epoch: int
     previous: int
     reason: EpochReason
     removed: int
+    settings: int = 0
 
 
 def provision(
-    port: Path, vault: Vault, *, again: bool = False, store: str | None = None, lost: str = ""
+    port: Path,
+    vault: Vault,
+    *,
+    again: bool = False,
+    store: str | None = None,
+    lost: str = "",
+    settings: Path | None = None,
+    board: str = "",
 ) -> Provisioned:
     """Provision the dispenser on `port`; with `again` even if it works already: a new epoch.
 
     A journal whose records matter and are not at the clinic (`store`) is not replaced, unless
-    `lost` says why they are given up. Raises ProvisionError, UndeliveredError, RegistryError,
-    PortError or FlashError.
+    `lost` says why they are given up. `settings` is a file with its first ones, `board` the name
+    that it must have. Raises RegistryError or ToolError: ProvisionError, UndeliveredError,
+    PortError, FlashError.
     """
     check(port)
+    now = datetime.datetime.now(datetime.UTC)
+    file = regimen.load(settings, now) if settings else None
     hello = answered(port)
+    _is_board(port, hello, board)
     _may_begin(port, hello, again=again)
     if not lost:
         delivered.refuse(port, hello, store, ended(vault.load(), hello))
@@ -69,7 +85,15 @@ def provision(
         prompt.run(code)
         prompt.reset()
     _check(restarted(port), given)
-    return given
+    if file is None:
+        return given
+    secret = bytes.fromhex(vault.load().dispensers[given.dispenser].secret)
+    try:
+        applied = regimen.put(port, secret, bytes.fromhex(given.dispenser), file, now)
+    except ToolError as error:
+        told = f"{error}; {given.dispenser} is provisioned, without settings: again with --again"
+        raise ProvisionError(told, error.exit) from error
+    return dataclasses.replace(given, settings=applied.version)
 
 
 def retire(port: Path, vault: Vault, *, store: str | None = None, lost: str = "") -> Hello:
@@ -107,6 +131,13 @@ def answered(port: Path) -> Hello:
     except NoAnswerError as error:
         told = "unplug it and plug it in again; if that is no help, `dosewire flash`"
         raise ProvisionError(f"{error}: not flashed, or stopped at its prompt; {told}") from error
+
+
+def _is_board(port: Path, hello: Hello, board: str) -> None:
+    found = hello.board.rstrip(b"\0").decode("ascii", "replace")
+    if board and found != board:
+        told = f"{port}: its release is for {found}, not for {board}: flash the right one"
+        raise ProvisionError(told, Exit.WRONG_BOARD)
 
 
 def _may_begin(port: Path, hello: Hello, *, again: bool) -> None:

@@ -45,6 +45,11 @@ def dispenser(
     ] = False,
     store: Store = None,
     lost: Lost = "",
+    settings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Put settings in force: TOML, as the backend sends."),
+    ] = None,
+    board: Annotated[str, typer.Option(help="Refuse any other board: pico, pico2.")] = "",
     label: Annotated[Path | None, typer.Option(help="Write its label: .svg or .pdf.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -65,17 +70,22 @@ def dispenser(
             from tools.label import check
 
             check(label)
-        given = provisioning.provision(port, Vault(path), again=again, store=store, lost=lost)
+        given = provisioning.provision(
+            port, Vault(path), again=again, store=store, lost=lost, settings=settings, board=board
+        )
         if label:
             from tools.label import write
 
             write(label, given.dispenser)
     if as_json:
-        print(json.dumps({"dispenser": given.dispenser, "epoch": given.epoch}))
+        told = {"dispenser": given.dispenser, "epoch": given.epoch, "settings": given.settings}
+        print(json.dumps(told))
     else:
         print(f"{port}: dispenser {given.dispenser}, epoch {given.epoch}, {given.reason.name}")
         if given.removed:
             print(f"removed: epoch {given.previous} with its {given.removed} records")
+        if given.settings:
+            print(f"settings {given.settings} are in force")
 
 
 @provision.command()

@@ -3,13 +3,14 @@
 import asyncio
 import json
 import stat
+import struct
 import time
 from pathlib import Path
 
 import pytest
 
 from protocol import schema, wire
-from protocol.schema import Service
+from protocol.schema import RecordType, Service
 from sim.backend import registry
 from sim.backend.evidence.entries import Kind
 from sim.backend.evidence.ledger import Ledger
@@ -189,6 +190,56 @@ def test_an_encrypted_registry(flashed, tmp_path):
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     missing = dosewire(*words, "--dispenser", "00" * 8, DOSEWIRE_PASSPHRASE="open sesame")
     assert missing.returncode == Exit.USAGE
+
+
+SETTINGS = """
+zone = "UTC"
+volume = 3
+quiet = ["22:00", "06:30"]
+silence = 12
+[[window]]
+number = 5
+compartment = 2
+start = "09:15"
+length = 90
+weekdays = ["mon", "sun"]
+"""
+
+
+def test_settings_are_in_force_when_it_leaves_the_bench(flashed, tmp_path):
+    path, file = tmp_path / "r.json", tmp_path / "settings.toml"
+    with desks(copied(flashed, tmp_path / "d")) as (desk,):
+        words = ("provision", "--port", desk.port, "--registry", path, "--settings", file)
+        for wrong in ("volume = 3", SETTINGS.replace("= 2", "= 9"), "no toml"):
+            file.write_text(wrong)
+            done = dosewire(*words)
+            assert (done.returncode, done.stderr.count("\n")) == (Exit.USAGE, 1), done.stderr
+        file.write_text(SETTINGS)
+        assert dosewire(*words, "--board", "pico2").returncode == Exit.WRONG_BOARD
+        assert not path.exists(), "nothing was begun"
+        done = dosewire(*words, "--board", "pico", "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["settings"] == 1
+
+        async def ask():
+            async with Session(desk.port) as session:
+                return await session.ask(schema.MessageType.config_get)
+
+        body = asyncio.run(ask())
+        # counter; version, volume, reminders, quiet hours, silence, sets; one offset; the window
+        assert body[:4] == bytes((0, 0, 0, 1))
+        assert body[4:14] == struct.pack(">HBBHHBB", 1, 3, 2, 1320, 390, 12, 1)
+        assert body[14] == 1
+        assert body[21:] == bytes((1, 5, 2, 0b1000001)) + struct.pack(">HHB", 555, 90, 0) + bytes(
+            1
+        )
+        (told,) = [
+            record
+            for one in events(desk)
+            for raw in wire.events_records(one)
+            if (record := wire.parse(schema.Record, raw)).type == RecordType.settings_applied
+        ]
+        assert told.data == struct.pack(">HHI", 1, 0, 1)
 
 
 @pytest.mark.parametrize("at", [20, 60, 200])
