@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from protocol.schema import MessageType
-from tests.bench import frozen, gaps, transfer
+from tests.bench import days, frozen, gaps, transfer
 from tests.bench.figures import Figure
 from tests.firmware import rig
 from tests.support import micropython
@@ -45,6 +45,8 @@ def figures() -> Iterator[Figure]:
             yield from _gaps(loaded, erase_ms, *most)
         yield from frozen.figures(rig.copy(folder, _folder(scratch, "frozen")), 45)
         yield from transfer.figures(rig.copy(folder, _folder(scratch, "transfer")), 45)
+        for erase_ms, most in ((45, (100.0, 250.0)), (400, (None, None))):
+            yield from days.figures(_folder(scratch, f"days{erase_ms}"), erase_ms, *most)
 
 
 def _folder(scratch: str, name: str) -> Path:
