@@ -113,10 +113,8 @@ class Page:
             self._look("ways")
             with ui.element("div").classes("dw-lower"):
                 with ui.element("section").classes("dw-card"):
-                    ui.html("Break and heal", sanitize=False, tag="h2")
                     self._faults = Switchboard(self._session, self._shown)
                 with ui.element("section").classes("dw-card"):
-                    ui.html("How it is", sanitize=False, tag="h2")
                     self._states = StatesCard(self._session.states)
 
     def _view(self, name: str, text: str) -> ui.html:

@@ -97,10 +97,10 @@ class Session:
             return
         self._busy.add(key)
         fault = self.broken.get(key)
-        words = f"{name} {target}".strip()
+        now, words = self.world.clock.now_ns, f"{name} {target}".strip()
         try:
-            self.recording.add(self.world.clock.now_ns, f"{'heal' if fault else 'fault'} {words}")
             await (self._heal(key, fault) if fault else self._break(key))
+            self.recording.add(now, f"{'heal' if fault else 'fault'} {words}")
         except faults.FaultError as error:
             self.said = str(error)
         finally:

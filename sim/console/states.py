@@ -57,7 +57,8 @@ def _short(part: str) -> str:
 
 def _text(finding: dict[str, object]) -> str:
     text = f"{finding['text']}"
-    if "for_seconds" in finding:
+    # how long something works tells nothing; how long it does not, much
+    if "for_seconds" in finding and not finding["works"]:
         text += f" (for {note.duration(float(str(finding['for_seconds'])))})"
     return f"{text}: {finding['remedy']}" if finding["remedy"] else text
 
@@ -67,6 +68,7 @@ class StatesCard:
 
     def __init__(self, states: States) -> None:
         self._states = states
+        self._head = ui.html(_head([]), sanitize=False, tag="h2")
         self._html = ui.html("", sanitize=False).classes("words")
         self._html.props('role="status" aria-label="how each part is" tabindex=0')
 
@@ -77,6 +79,14 @@ class StatesCard:
         text = "".join(_line(word) for word in words)
         if text != self._html.content:
             self._html.set_content(text)
+            self._head.set_content(_head(words))
+
+
+def _head(words: list[Word]) -> str:
+    ill = sum(word.well is False for word in words)
+    if not words or ill:
+        return f"How it is: {ill} of {len(words)} not well" if ill else "How it is"
+    return "How it is: all well"
 
 
 def _line(word: Word) -> str:

@@ -18,11 +18,13 @@ class Switchboard:
         self._session = session
         self._dispenser = dispenser
         self._buttons: dict[str, ui.html] = {}
+        self._head = ui.html("Break and heal", sanitize=False, tag="h2")
         with ui.element("div").classes("faults"):
             for title, kind in _GROUPS:
                 ui.html(title, sanitize=False, tag="h3")
                 for name, fault in FAULTS.items():
-                    if issubclass(fault, kind):
+                    # this world is in real time
+                    if issubclass(fault, kind) and "virtual time" not in fault.needs:
                         self._buttons[name] = self._button(name)
 
     def show(self, dispenser: str) -> None:
@@ -44,7 +46,11 @@ class Switchboard:
         return button
 
     def refresh(self) -> None:
-        """Show which are on."""
+        """Show which are on, and how many."""
+        broken = len(self._session.broken)
+        told = f"Break and heal: {broken} broken" if broken else "Break and heal"
+        if told != self._head.content:
+            self._head.set_content(told)
         for name, button in self._buttons.items():
             on = str((name, self._target(name)) in self._session.broken).lower()
             if button.props.get("aria-pressed") != on:

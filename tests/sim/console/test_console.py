@@ -109,7 +109,7 @@ def test_all_is_done_by_keyboard_too(console: tuple[str, Path]) -> None:
         page = ready(view, address)
         answers = stored(run, 36)
         reached = set()
-        for _ in range(40):
+        for _ in range(70):
             page.keyboard.press("Tab")
             label = page.evaluate(
                 "() => document.activeElement.ariaLabel || document.activeElement.innerText"
