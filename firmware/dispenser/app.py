@@ -76,6 +76,8 @@ class Dispenser:
         self._supply = beams.supply()
         self._chunked = asyncio.Event()
         self._panel = None if safe else Panel(time, Lights(), Buzzer(), self._woken.set)
+        if self._panel:
+            self._panel.step()  # shows that it starts
         self._progress = Progress()
         self._rounds = Rounds(time)
         self._pulse = Pulse(self._clock, self._progress, self._feed, self._hung)
