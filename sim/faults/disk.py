@@ -1,5 +1,6 @@
 """Faults of a gateway's disk: full, and power lost before all was synced."""
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -13,13 +14,14 @@ from sim.world import World
 
 _ROOM = 2 << 20
 """Bytes beyond what is there: the kernel's own needs."""
+_FILLED_EVERY_S = 2.0
 _ROOM_AGAIN = "1g"
 _SPOOL = "spool.db*"
 _TRACED_WITHIN = 10.0
 
 
 class GatewayDiskFull(OfGateway):
-    """Its data folder is on a file system of its own, and that is full."""
+    """Its data folder is on a small disk, and others fill that as soon as there is room."""
 
     name = "gateway_disk_full"
 
@@ -38,11 +40,19 @@ class GatewayDiskFull(OfGateway):
                 _mount(self._folder)
                 world.at_end.callback(_unmount, self._folder)
             _fill(self._folder / "filler")
+            self._task = asyncio.create_task(self._keep_full(world))
+            world.at_end.callback(self._task.cancel)
         finally:
             await self.gateway(world).start()
 
+    async def _keep_full(self, world: World) -> None:
+        while True:
+            await world.clock.sleep(_FILLED_EVERY_S)
+            _fill(self._folder / "filler")
+
     async def mend(self, _world: World) -> None:
         """Make room; the gateway must find out by itself."""
+        self._task.cancel()
         (self._folder / "filler").unlink(missing_ok=True)
         _run("mount", "-o", f"remount,size={_ROOM_AGAIN}", str(self._folder))
 
@@ -74,7 +84,7 @@ def _copy(folder: Path, to: Path) -> None:
 
 
 def _fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
+    with path.open("ab", buffering=0) as file:
         for size in (1 << 20, 4096, 1):
             with contextlib.suppress(OSError):
                 while file.write(bytes(size)):
