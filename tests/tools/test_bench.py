@@ -12,6 +12,9 @@ import pytest
 from protocol.schema import Service
 from sim.backend import registry
 from sim.hello import ask
+from tests.tools.desk import copied, desks
+from tests.tools.desk import dosewire as at_the_desk
+from tools import provision as provisioning
 from tools.exits import Exit
 from tools.prompt import Prompt
 from tools.provision import provision
@@ -61,20 +64,20 @@ def test_from_an_empty_board_to_one_in_service(bench, tmp_path):
     ]
 
 
-def test_a_provisioning_cut_short_leaves_no_board_at_its_prompt(bench, tmp_path, monkeypatch):
-    assert dosewire("flash", "--port", bench).returncode == 0
-
+def test_a_provisioning_cut_short_leaves_no_board_at_its_prompt(flashed, tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Prompt, "run", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        provision(Path(bench), Vault(tmp_path / "registry.json"))
-    assert hello(bench).service == Service.unprovisioned
+    with desks(copied(flashed, tmp_path / "d")) as (desk,):
+        with pytest.raises(KeyboardInterrupt):
+            provision(desk.port, Vault(tmp_path / "registry.json"))
+        assert desk.hello().service == Service.unprovisioned
 
 
-def test_provisioning_an_empty_board_says_to_flash_it(bench, tmp_path):
-    given = dosewire("provision", "--port", bench, "--registry", tmp_path / "r.json")
+def test_provisioning_an_empty_board_says_to_flash_it(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(provisioning, "_ANSWERS_WITHIN", 1.0)
+    given = at_the_desk("provision", "--port", bench, "--registry", tmp_path / "r.json")
     assert given.returncode == 1
     assert "dosewire flash" in given.stderr
     assert not (tmp_path / "r.json").exists()

@@ -93,6 +93,7 @@ def test_every_part_becomes_a_record_of_mode_bench(desk):
     assert all(r.mode == Mode.bench for r in patients)
 
 
+@pytest.mark.soak
 def test_a_broken_beam_is_named_and_the_rest_is_tried(desk):
     made = BenchTest(desk.port, Hands(desk, broken=("beam3",)), 8).run(lambda: NOW)
     assert not made.good

@@ -45,7 +45,7 @@ def ask(port):
     return facts
 
 
-def test_a_second_release_goes_beside_the_first_and_a_third_over_the_first(desk, new, tmp_path):
+def test_a_second_release_goes_beside_the_first(desk, new):
     before = desk.hello()
     with Prompt(desk.port) as prompt:
         prompt.run("import os\nfor p in ('/slots/b', '/slots/b/dispenser'): os.mkdir(p)")
@@ -69,6 +69,10 @@ def test_a_second_release_goes_beside_the_first_and_a_third_over_the_first(desk,
     again = flash(desk.port, new, Recorder())
     assert again.plan.current
 
+
+@pytest.mark.soak
+def test_a_third_release_goes_over_the_first(desk, new, tmp_path):
+    flash(desk.port, new, Recorder())
     third = built(sources(tmp_path / "third", (0, 3, 0)))
     # b has not run for 20 s: the one before, in a, is kept
     assert flash(desk.port, third, Recorder()).plan.slot in ("a", "b")
@@ -180,6 +184,7 @@ def test_a_board_left_in_the_middle_of_something_can_be_flashed(desk, new, typed
         assert version(flash(desk.port, new, Recorder()).hello) == (0, 2, 0)
 
 
+@pytest.mark.soak
 def test_somebody_elses_board_is_left_alone(tmp_path, old):
     with desks(tmp_path / "board") as (desk,):
         put(desk.port, "main.py", "x = 1")
@@ -193,6 +198,7 @@ def test_somebody_elses_board_is_left_alone(tmp_path, old):
         assert "w.txt" in mpremote(desk.port, "ls")
 
 
+@pytest.mark.soak
 def test_mpremote_is_shut_out_while_we_work_and_works_afterwards(desk, new):
     seen = []
 
@@ -218,14 +224,16 @@ def test_a_port_that_another_program_holds_is_said(desk, new):
     assert refused.value.exit == Exit.BUSY
 
 
-def test_ten_boards_at_once_from_stock(tmp_path, old):
-    folders = [tmp_path / f"b{number}" for number in range(10)]
+@pytest.mark.parametrize("count", [2, pytest.param(10, marks=pytest.mark.soak)])
+def test_boards_at_once_from_stock(tmp_path, old, count):
+    folders = [tmp_path / f"b{number}" for number in range(count)]
     with desks(*folders) as boards:
         words = [word for desk in boards for word in ("--port", str(desk.port))]
         command = [sys.executable, "-m", "tools.main", "flash", "--yes", "--json", *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=80)
         assert done.returncode == 0, done.stderr
         told = [json.loads(line) for line in done.stdout.splitlines()]
+        assert len(told) == count
         assert {entry["port"] for entry in told} == {str(desk.port) for desk in boards}
         assert all(entry["written"] for entry in told)
         assert all(desk.hello().service == Service.unprovisioned for desk in boards)

@@ -135,6 +135,7 @@ def stored(t):
         store.close()
 
 
+@pytest.mark.soak
 def test_without_the_store_the_dispenser_says_and_a_dead_backend_fails_it(tech):
     async def story():
         async with tech().kit() as t:

@@ -49,12 +49,17 @@ def test_at_the_prompt_more_is_asked(desk):
     assert desk.hello().service.name == "ok"
 
 
-def test_a_stock_board_and_one_that_runs_something_else(tmp_path):
+def test_a_stock_board(tmp_path):
     with desks(tmp_path / "d") as (desk,):
         told = json.loads(probe("--port", desk.port).stdout)
         assert told["state"] == "prompt"
         # from the banner, which the emulation does not make up
         assert told["machine"] and told["micropython"]
+
+
+@pytest.mark.soak
+def test_a_board_that_runs_something_else(tmp_path):
+    with desks(tmp_path / "d") as (desk,):
         with Prompt(desk.port) as prompt:
             prompt.write("/main.py", b"while True: pass\n", lambda _: None)
             prompt.reset()
