@@ -123,7 +123,7 @@ class Rig:
     def stored(self, dispenser: ScriptedDispenser) -> bool:
         """Tell whether the backend holds exactly the dispenser's records, and no other bytes."""
         store = self.backend.stored[dispenser.id, dispenser.epoch]
-        return {seq: set(raws) for seq, raws in list(store.items())} == {
+        return {seq: set(raws) for seq, raws in store.copy().items()} == {
             int.from_bytes(raw[:4], "big"): {raw} for raw in dispenser.records
         }
 
