@@ -7,18 +7,17 @@ from protocol.framing import Frame, encode
 from sim.board.emulated import OutputEvent
 from sim.clock import VirtualClock
 from tests.sim.board.bench import Bench
-from tests.sim.board.virtual import journal
 
 EDGE_LIGHT = 7  # the last of the chain
 SECOND = 10**9
 
 
 class Watcher:
-    """What the edge light and the piezo did, and what was on flash at each sound."""
+    """What the edge light and the piezo did, and how much had been written at each sound."""
 
     def __init__(self, bench: Bench) -> None:
         self.lights: list[tuple[int, bytes]] = []  # ns since 1970; green, red, blue
-        self.tones: list[tuple[int, int, int]] = []  # ns since 1970, Hz, newest seq on flash
+        self.tones: list[tuple[int, int, int]] = []  # ns since 1970, Hz, flash operations so far
         self._bench = bench
 
     def __call__(self, event: OutputEvent) -> None:
@@ -27,7 +26,7 @@ class Watcher:
             at = 3 * EDGE_LIGHT
             self.lights.append((event.time_ns, event.data[at : at + 3]))
         elif event.name == "buzzer" and event.value:
-            self.tones.append((event.time_ns, event.freq, journal(self._bench)[-1].seq))
+            self.tones.append((event.time_ns, event.freq, self._bench.board.operations))
 
     def spans(self, start: int, end: int) -> list[tuple[int, bytes]]:
         """Return what the edge light was from `start` to `end`: (ms, its colour), in turn."""
