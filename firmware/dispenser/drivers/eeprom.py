@@ -11,7 +11,7 @@ class At24c32:
     def __init__(self, i2c, address):
         self._i2c = i2c
         self._address = address
-        self._writing = False
+        self._writing = True  # as far as is known: whoever else, or before a reset
 
     def read(self, at, count):
         self._finish()
