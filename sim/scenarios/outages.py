@@ -155,10 +155,15 @@ SCENARIOS = (
     Scenario(
         "two-patients-one-gateway",
         "A couple, one gateway, and a broker that stumbles.",
-        days=1,
+        days=0.1,
         dispensers=("d1", "d2"),
-        patients={"d1": "regular", "d2": "flare-up"},
-        diary="day 1 07:00  fault broker_down for 3 h",
+        diary="""
+            day 1 00:05  fault broker_down for 1 h
+            day 1 00:10  d1: open; take 1; close
+            day 1 00:10  d2: open; take 1; take 2; close
+            day 1 00:40  d2: press 2
+            day 1 02:00  d1: open; take 2; close
+        """,
         expect=(count("dose", 2), count("dose", 2, "d2"), faults("broker_down")),
     ),
 )

@@ -6,7 +6,18 @@ The figures of a bench that has a page (`tests/bench/table.py`) are written ther
 import os
 import sys
 
-from tests.bench import backend, cellular, codec, firmware, gateway, pages, start, table, tools
+from tests.bench import (
+    backend,
+    cellular,
+    codec,
+    firmware,
+    gateway,
+    pages,
+    simulator,
+    start,
+    table,
+    tools,
+)
 from tests.bench.figures import Bench
 
 BENCHES: dict[str, Bench] = {
@@ -16,6 +27,7 @@ BENCHES: dict[str, Bench] = {
     "firmware": firmware.figures,
     "gateway": gateway.figures,
     "pages": pages.figures,
+    "sim": simulator.figures,
     "start": start.figures,
     "tools": tools.figures,
 }

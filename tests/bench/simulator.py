@@ -1,0 +1,51 @@
+"""How fast the world turns: virtual days of one dispenser, and a ward in real time."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sim import factory
+from sim.fleet import fleet
+from sim.scenario import Scenario
+from sim.stage import play
+from tests.bench.figures import Figure
+
+_DAYS = 2
+_MONTH = 30
+_WARD = 100
+_LIVES_S = 60.0
+
+
+def figures() -> Iterator[Figure]:
+    """A month is measured by two of its days: they are alike, and making the world is apart."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        image = asyncio.run(factory.flashed(folder / "factory"))
+        made = _seconds(folder / "made", image, 0)
+        day = (_seconds(folder / "days", image, _DAYS) - made) / _DAYS
+        yield Figure("a world made, begun and judged", made, "s")
+        yield Figure("a virtual day of one dispenser", day, "s")
+        yield Figure("30 virtual days, by the days measured", made + _MONTH * day, "s", most=180)
+        yield from _ward(folder / "ward", image)
+
+
+def _seconds(folder: Path, image: bytes, days: int) -> float:
+    patients = {"d1": "regular"} if days else {}
+    scenario = Scenario(
+        "days", "Taking as told.", days, diary="day 1 00:01  press 1", patients=patients
+    )
+    began = time.perf_counter()
+    report = asyncio.run(play(scenario, folder, 1, image))
+    assert report.agree, report.differences
+    return time.perf_counter() - began
+
+
+def _ward(folder: Path, image: bytes) -> Iterator[Figure]:
+    ward = asyncio.run(fleet(folder, 1, _WARD, _LIVES_S, image, lambda _: None))
+    yield Figure("100 dispensers made", ward.made_s, "s")
+    yield Figure("cores used while their patients live", ward.cores, "cores", most=2)
+    yield Figure("records stored", ward.report.records_stored, "records")
+    wrong = len(ward.report.differences) + (not ward.report.agree)
+    yield Figure("differences of ledger and store", wrong, "", most=0)
