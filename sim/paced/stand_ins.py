@@ -59,6 +59,7 @@ class Queue:
         self._items: collections.deque[Any] = collections.deque()
         self._waiters: collections.deque[Waiter] = collections.deque()
         self._main = -1
+        self._main_waits = False
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """As the real one."""
@@ -70,7 +71,9 @@ class Queue:
                     self.inside.wake(waiter)
                     return
             if self._main >= 0:
-                self.inside.poke()
+                # the main thread may wait for something else, and would keep the token
+                if self._main_waits:
+                    self.inside.poke()
                 _write(self._main, bytes((1, 0, 0, 0, 0, 0, 0, 0)))
 
     put_nowait = put
@@ -111,9 +114,14 @@ class Queue:
     def _wait_in_main(self, due: int) -> None:
         if self._main < 0:
             self._main = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        if self._items:  # a signal's handler has put it
-            return
-        self.inside.turn(due, lambda: _poll(self.inside.grants, self._main))
+        with self.inside.lock:
+            if self._items:  # a signal's handler has put it
+                return
+            self._main_waits = True
+        try:
+            self.inside.turn(due, lambda: _poll(self.inside.grants, self._main))
+        finally:
+            self._main_waits = False
 
 
 def _poll(grants: int, other: int) -> tuple[bool, bool]:
