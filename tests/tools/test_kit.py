@@ -7,6 +7,7 @@ import os
 import sys
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from protocol.schema import Mode, RecordType
 from sim.backend.store import StoreError, open_store
@@ -127,7 +128,7 @@ def stored(t):
         return []
     try:
         store = open_store(t.world.folder / STORE, readonly=True)
-    except StoreError:  # its tables are being made
+    except (StoreError, OperationalError):  # its tables are being made
         return []
     try:
         return store.records(t.dispenser.id, t.dispenser.epoch)
