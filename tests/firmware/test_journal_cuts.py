@@ -16,7 +16,7 @@ LABELLED = 0x7E
 EVERY = 20  # labels from one change of the settings to the next
 # labels written before the cuts, and records of the workload; it crosses seq 256, where the key
 # moves on
-LOADS = [(225, 40), pytest.param((90, 300), marks=pytest.mark.slow)]
+LOADS = [(225, 40), pytest.param((90, 300), marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
 
 
 @pytest.fixture(scope="module", params=LOADS, ids=["some", "many"])
