@@ -59,6 +59,7 @@ class Publisher:
         self._link = link
         self._counters = counters
         self._now = clock.monotonic
+        self._looked = self._now()
         self._lanes = Lanes(publishing)
         self._schedule = Schedule(publishing.profile)
         self._devices: Sequence[Device] = ()
@@ -174,6 +175,7 @@ class Publisher:
             while self._inbox:
                 await self._again_until_done(self._inbox[0])
                 self._inbox.popleft()
+            self._looked = self._now()
             try:
                 progress = self._ask_due() or await self._publish_next()
             except SpoolError:
@@ -227,8 +229,8 @@ class Publisher:
         due = _LONGEST_IDLE + now
         if self._out.flowing:
             due = min([due, *map(self._question_due, self._streams)])
-            # what is overdue waits for something else: room, or an answer
-            due = min([due, *(s.due for s in self._streams if s.opened and s.due > now)])
+            # what was due at the last look waits for something else: room, or an answer
+            due = min([due, *(s.due for s in self._streams if s.opened and s.due > self._looked)])
         elif self._out.online and pause.until is not None and pause.probe is None:
             due = pause.until
         if self._out.online:

@@ -92,6 +92,20 @@ def test_urgent_goes_at_once_alone_and_the_rest_waits_for_company(tmp_path: Path
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("tick", [0.05, 0.07, 0.11, 0.13, 0.17, 0.23, 0.29, 0.31, 0.47])
+def test_what_comes_due_while_it_looks_is_not_slept_over(tmp_path: Path, tick: float) -> None:
+    async def scenario() -> None:
+        async with publisher_bench(tmp_path, config.Publishing(coalesce=1)) as b:
+            await _opened(b)
+            b.tick = tick
+            await b.add(1, 2)
+            async with asyncio.timeout(20):  # of real time; asleep it would be for a minute
+                while b.link.seqs() != [1, 2]:
+                    await asyncio.sleep(0.001)
+
+    asyncio.run(scenario())
+
+
 def test_a_full_body_does_not_wait(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with publisher_bench(tmp_path, config.Publishing(coalesce=50)) as b:

@@ -79,16 +79,22 @@ class Bench:
         probe_max: float,
     ) -> None:
         self.now = 0.0
+        self.tick = 0.0
         self.chain = chain
         self.rev = 0
         self.counters = Counters()
         self.link = BrokerLink()
         self.spool = Spool(Database(folder / "s.db", TABLES, self.counters))
         settings = config.Uplink(host="h", port=1, ca="", cert="", key="", probe_max=probe_max)
-        clock = Clock(monotonic=lambda: self.now)
+        clock = Clock(monotonic=self._look)
         self.publisher = self.link.publisher = Publisher(
             "gw-1", settings, self.spool, self.link, self.counters, clock, publishing
         )
+
+    def _look(self) -> float:
+        """Time goes on by `tick` from one look at the clock to the next."""
+        self.now += self.tick
+        return self.now
 
     async def add(self, first: int, last: int, ahead: bool = False) -> None:
         """Let records come into the spool; `ahead`: beyond the cursor, which stays."""
