@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gateway.database import Connection
+from gateway.floor import RELEASED
 from protocol import schema
 
 Stream = tuple[str, int]
@@ -30,7 +31,8 @@ def delete_refused(
 def prune(db: Connection, at: Stream, following: int, oldest: int, keep: int) -> int:
     """Delete what is stored and more than `keep` records below `following`, or too old.
 
-    The record before `following` stays: it proves the next watermark. oldest: unix µs.
+    The record before `following` stays: it proves the next watermark. oldest: unix µs. What was
+    received by a clock that cannot have been right has no age.
     """
     following = _bound(db, at, following)
     floor = db.execute(
@@ -41,9 +43,9 @@ def prune(db: Connection, at: Stream, following: int, oldest: int, keep: int) ->
     # the oldest few only: watermarks come often, and the rest is younger
     return pruned + (
         db.execute(
-            f"DELETE FROM records WHERE {_OF} AND seq < ? AND received_at < ? AND seq IN"
-            f" (SELECT seq FROM records WHERE {_OF} ORDER BY seq LIMIT ?)",
-            (*at, following - 1, oldest, *at, _AGED_AT_ONCE),
+            f"DELETE FROM records WHERE {_OF} AND seq < ? AND received_at BETWEEN ? AND ?"
+            f" AND seq IN (SELECT seq FROM records WHERE {_OF} ORDER BY seq LIMIT ?)",
+            (*at, following - 1, RELEASED * 10**6, oldest - 1, *at, _AGED_AT_ONCE),
         ).rowcount
     )
 

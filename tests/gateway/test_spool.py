@@ -217,6 +217,19 @@ def test_pruning_needs_proof_and_keeps(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_what_a_wrong_clock_received_has_no_age(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+
+    async def scenario() -> None:
+        async with spool_at(path, 86_400.0) as (spool, _):  # the second of January 1970
+            await spool.append(D, E, _links(0, 9), 10)
+        async with spool_at(path, 2e9) as (spool, _):
+            await spool.accept(D, E, _mark(10), [], False)
+            assert _seqs(path) == list(range(10))
+
+    asyncio.run(scenario())
+
+
 def test_refused_are_deleted_and_holes_named(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
 
