@@ -20,7 +20,6 @@ SPOOL_LOST = frozenset(
         "spool_corrupt",
         "gateway_unsynced_lost",
         "gateway_disk_full",
-        "gateway_clock_wrong",
     }
 )
 """Faults that take what a gateway kept of what is stored."""

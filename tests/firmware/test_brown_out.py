@@ -15,7 +15,7 @@ DAY = 86_400
 
 @pytest.mark.parametrize(
     ("boots", "between"),
-    [(1000, 250), pytest.param(DAY, 8640, marks=[pytest.mark.slow, pytest.mark.timeout(300)])],
+    [(1000, 250), pytest.param(DAY, 8640, marks=[pytest.mark.soak])],
     ids=["some", "a day"],
 )
 def test_no_record_of_the_patient_is_pushed_out(tmp_path: Path, boots: int, between: int) -> None:

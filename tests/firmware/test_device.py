@@ -121,7 +121,7 @@ def test_a_key_store_that_is_silent_at_boot_is_waited_for(
     play(copy(provisioned, tmp_path), scenario)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_power_changes_are_told(provisioned: Path, tmp_path: Path) -> None:
     async def scenario(rig: Rig) -> None:
         await asyncio.sleep(LOOKED_S)

@@ -13,7 +13,7 @@ DAMAGED = 2  # cause of a GAP
 
 
 @pytest.mark.parametrize(
-    ("step", "offset"), [(31, 0), pytest.param(5, 3, marks=pytest.mark.slow)], ids=["some", "many"]
+    ("step", "offset"), [(31, 0), pytest.param(5, 3, marks=pytest.mark.soak)], ids=["some", "many"]
 )
 def test_bits_flipped_anywhere(step: int, offset: int) -> None:
     out = micropython.run(SCRIPT, str(step), str(offset), heap="8M", limit=300)

@@ -111,7 +111,7 @@ def test_a_tech_takes_the_prompt_and_the_app_comes_back(provisioned: Path, tmp_p
     play(copy(provisioned, tmp_path), scenario)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_watchdog_is_fed_until_the_feeding_ends(provisioned: Path, tmp_path: Path) -> None:
     async def scenario(rig: Rig) -> None:
         await rig.hello()

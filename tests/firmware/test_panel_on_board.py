@@ -128,7 +128,7 @@ def green(watcher: Watcher, start: int, end: int) -> bool:
     return any(c[0] > max(c[1], c[2]) for c in glows)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_each_state_looks_as_the_page_says(tmp_path: Path) -> None:
     async def scenario(bench: Bench, clock: VirtualClock, watcher: Watcher) -> None:
         async def shows(meaning: str, seconds: int = 45) -> None:

@@ -68,7 +68,7 @@ def test_a_release_that_cannot_start_is_left_for_the_other(
     play(folder, scenario)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_looking_at_an_unconfirmed_release_triggers_nothing(
     provisioned: Path, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ class Touched:
         return t
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_a_contact_is_certainly_short_or_certainly_long(seed):
     async def live():
         dispenser = Touched()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sqlite3
 import sys
@@ -20,7 +21,11 @@ GATEWAY = "gw-1"
 SECRET = b"k" * 32
 
 
-async def until(condition: Callable[[], object], within: float = 60.0) -> None:
+PATIENCE = float(os.environ.get("DOSEWIRE_PATIENCE", "60"))
+"""Seconds to wait for what must come; less where a test is expected to fail."""
+
+
+async def until(condition: Callable[[], object], within: float = PATIENCE) -> None:
     """Return when the condition holds; fails after `within` seconds, many more than it needs."""
     end = time.monotonic() + within
     while not condition():

@@ -115,7 +115,7 @@ def _pytest(tree: Path, *tests: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *tests],
         cwd=tree,
-        env={**os.environ, "PYTHONPATH": str(tree)},
+        env={**os.environ, "PYTHONPATH": str(tree), "DOSEWIRE_PATIENCE": "20"},
         capture_output=True,
         text=True,
     )

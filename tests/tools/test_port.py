@@ -91,6 +91,7 @@ def test_a_wrong_port_is_one_line_at_once(tmp_path, command):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.soak
 def test_provisioning_where_nothing_answers_is_one_line(terminal, tmp_path, monkeypatch):
     monkeypatch.setattr(provisioning, "_ANSWERS_WITHIN", 0.5)
     done = dosewire("provision", "--registry", tmp_path / "r.json", "--port", terminal)
@@ -106,6 +107,7 @@ def test_flashing_where_nothing_answers_is_one_line(terminal):
 
 class Hello:
     device_id, epoch, first, next, service = bytes(8), 0, 0, 0, Service.unprovisioned
+    board = b"pico"
 
 
 def test_a_registry_that_another_command_has_is_said(tmp_path, monkeypatch):

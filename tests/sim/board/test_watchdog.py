@@ -59,7 +59,7 @@ def test_the_watchdog_outlives_a_soft_reset(on_bench: Callable[..., None]) -> No
     on_bench(scenario)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_timer_feeds_at_the_prompt_in_a_sleep_and_in_a_busy_loop(
     on_bench: Callable[..., None],
 ) -> None:
