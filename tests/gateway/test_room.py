@@ -11,6 +11,7 @@ import pytest
 
 from gateway.counters import Counters
 from gateway.database import Database, SpoolError, SpoolFullError
+from gateway.floor import RELEASED
 from gateway.spool import TABLES, Link, Retention, Spool
 from protocol import schema
 from tests.support.chains import make_chain, tagged, untagged
@@ -277,7 +278,8 @@ def test_what_a_trimmed_gap_names_is_not_pruned_before_it_is_settled(tmp_path: P
             await b.spool.append(D, E, [Link(100, CHAIN[99][-8:], gap)], 101)
             (saved,) = await b.spool.saved()
             assert saved.doubts == [(20, 59)], "those below 20 were passed before the GAP was"
-            await b.database.run(lambda db: db.execute("UPDATE records SET received_at = 0"))
+            old = ((RELEASED + 1) * 10**6,)  # as old as a clock that is right can say
+            await b.database.run(lambda db: db.execute("UPDATE records SET received_at = ?", old))
             mark = schema.Watermark(E, 101, gap[-8:], 1, 2, [], [])
             await b.spool.accept(D, E, mark, [], False)
             assert [link.seq for link in await b.spool.fetch(D, E, 0)] == list(range(19, 101))
