@@ -31,7 +31,7 @@ class PacedChild(Child):
         self._grants = -1
         self._given = 0
         self._seen = -1
-        self._ended = asyncio.Event()
+        self._ending: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._participant = clock.join(name, self._run, holds=self._holds)
         clock.followers.append(self._follow)
@@ -62,7 +62,7 @@ class PacedChild(Child):
         self._loop.add_reader(self._bell, self._rings)
         self._participant.idle()
         assert self._process is not None
-        asyncio.create_task(self._wait_for_end(self._process))  # noqa: RUF006
+        self._ending = asyncio.create_task(self._wait_for_end(self._process))
 
     def awake(self) -> bool:
         """Whether anything runs in it."""
