@@ -188,7 +188,7 @@ class Release:
     def _look(self):
         # finds what is wanted next
         size, digest = self._command[5:]
-        if not matches(self._slots.path(MANIFEST), size, digest):
+        if not self._arrived(MANIFEST, size, digest):
             self._rest = None
             self._want((0, MANIFEST, size, digest))
             return
@@ -197,7 +197,7 @@ class Release:
             yield 0
         while self._rest:
             _, path, size, digest = self._rest[-1]
-            if not matches(self._slots.path(path), size, digest):
+            if not self._arrived(path, size, digest):
                 self._slots.drop(path)  # its room is needed
                 yield 0
                 for wait in self._slots.prepare(path):
@@ -209,13 +209,22 @@ class Release:
             yield 0
         self._want((_ALL, "", 0, b""))
 
+    def _arrived(self, path, size, digest):
+        # a cut may have come when the last of it was written, but not yet in its place
+        if matches(self._slots.path(path), size, digest):
+            return True
+        if not matches(self._slots.path(self._slots.part(path)), size, digest):
+            return False
+        self._slots.place(path)
+        return True
+
     def _want(self, file):
         self._wanted = file
         self._offset = 0
         if file[0] == _ALL:
             return
         self._offset = self._slots.grown(file[1])
-        if self._offset > file[2]:
+        if self._offset >= file[2]:  # not what belongs there
             self._slots.drop(self._slots.part(file[1]))
             self._offset = 0
         if not self._slots.has_room(file[2]):

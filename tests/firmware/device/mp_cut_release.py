@@ -86,6 +86,8 @@ class Host:
                 raise ValueError("refused %d" % refused)
             if file == 255:
                 self.end(1)
+            elif offset >= len(FILES[file]):
+                raise ValueError("wants %d of file %d, which ends there" % (offset, file))
             else:
                 self.chunk(1, file, offset, FILES[file][offset : offset + CHUNK])
 
