@@ -28,23 +28,26 @@ class Stock:
 
     def is_whole(self, manifest: bytes) -> bool:
         """Tell whether all of a release is here."""
-        return self._whole(manifest).exists()
+        path = self._begun(manifest)
+        return path is not None and path.stat().st_size == _size_of(path)
 
     def held(self, manifest: bytes) -> int:
-        """Return how many bytes are here of a release that is not whole."""
-        try:
-            return self._part(manifest).stat().st_size
-        except FileNotFoundError:
-            return 0
+        """Return how many bytes are here of a release."""
+        path = self._begun(manifest)
+        return 0 if path is None else path.stat().st_size
 
     def add(self, piece: Piece) -> bool:
         """Keep a piece and tell so; False if it is not the one that is lacking.
 
-        Raises OSError if the disk does not take it: what was there before stays.
+        A release whose size is now told otherwise is begun anew. Raises OSError if the disk does
+        not take it: what was there before stays.
         """
-        if self.is_whole(piece.manifest) or piece.offset != self.held(piece.manifest):
+        begun = self._begun(piece.manifest)
+        if begun is not None and _size_of(begun) != piece.size:
+            begun.unlink()
+        if piece.offset != self.held(piece.manifest):
             return False
-        path = self._part(piece.manifest)
+        path = self._folder / f"{piece.manifest.hex()}-{piece.size}"
         self._folder.mkdir(parents=True, exist_ok=True)
         with path.open("ab", buffering=0) as file:
             try:
@@ -54,8 +57,6 @@ class Stock:
                 with contextlib.suppress(OSError):
                     file.truncate(piece.offset)
                 raise
-        if self.held(piece.manifest) == piece.size:
-            path.rename(self._whole(piece.manifest))
         self._discard_old()
         return True
 
@@ -64,7 +65,9 @@ class Stock:
 
         Raises PieceError, with nothing of it left here, if it is not what its builder signed.
         """
-        path = self._whole(command.manifest)
+        path = self._begun(command.manifest)
+        if path is None:
+            raise PieceError("release: not here any more")
         try:
             raw = pieces.unpack(path.read_bytes(), command)
             return [raw[: command.size], *self._files(raw, command)]
@@ -97,13 +100,15 @@ class Stock:
             raise PieceError(f"{self.key} is no Ed25519 key")
         return key
 
-    def _whole(self, manifest: bytes) -> Path:
-        return self._folder / manifest.hex()
-
-    def _part(self, manifest: bytes) -> Path:
-        return self._folder / f"{manifest.hex()}.part"
+    def _begun(self, manifest: bytes) -> Path | None:
+        return next(self._folder.glob(f"{manifest.hex()}-*"), None)
 
     def _discard_old(self) -> None:
         kept = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
         for path in kept[:-_KEPT]:
             path.unlink(missing_ok=True)
+
+
+def _size_of(path: Path) -> int:
+    # in the name: a cut after its last byte leaves it whole
+    return int(path.name.rpartition("-")[2])

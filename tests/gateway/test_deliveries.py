@@ -1,13 +1,17 @@
 """A release from the backend to the dispenser: in pieces, checked, records before it."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import random
 import signal
 import struct
+import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -110,7 +114,7 @@ def test_a_release_reaches_the_dispenser_over_a_kill(tmp_path: Path, pki: Pki) -
             one, taker = await _connected(r)
             r.backend.pieces_answered = 1
             r.backend.command(GATEWAY, one.id, "release", BEGIN, 3600)
-            held = tmp_path / "data" / "releases" / f"{COMMAND.manifest.hex()}.part"
+            held = tmp_path / "data" / "releases" / f"{COMMAND.manifest.hex()}-{len(STREAM)}"
             await until(lambda: r.backend.wanted == [0, 16_000])
             assert held.stat().st_size == 16_000
             await r.end_gateway(signal.SIGKILL)
@@ -170,6 +174,59 @@ def test_pieces_are_kept_in_order_and_only_two_releases(tmp_path: Path) -> None:
     for number in range(3):
         stock.add(Piece(bytes([number]) * 32, 0, 9, b"part"))
     assert len(list((tmp_path / "releases").iterdir())) == 2
+
+
+class CutError(Exception):
+    """The gateway's power goes."""
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pieces_late_doubled_and_cut_at_any_step_make_it_whole(tmp_path: Path, seed: int) -> None:
+    """What a stock does to files ends before or after any of its steps; it always goes on."""
+    dice = random.Random(seed)
+    steps = {"open", "write", "fsync", "rename", "unlink", "mkdir"}
+    stock = _stock(tmp_path)
+    for _ in range(2000):
+        if stock.is_whole(COMMAND.manifest):
+            break
+        asked = stock.held(COMMAND.manifest)
+        assert asked < len(STREAM), "nothing more would ever come"
+        late = dice.choice((0, asked, asked, asked, max(0, asked - 1000)))
+        piece = Piece(COMMAND.manifest, late, len(STREAM), STREAM[late : late + 1000])
+        with cut_before(steps, dice.randrange(8)):
+            stock.add(piece)
+        stock = Stock(tmp_path / "releases", tmp_path / "release.pub")
+    assert stock.contents(COMMAND) == [SIGNED, *FILES.values()]
+
+
+@contextlib.contextmanager
+def cut_before(steps: set[str], left: int) -> Iterator[None]:
+    """Cut what is done inside before so many steps to files, if there are as many."""
+
+    def watch(frame: FrameType, event: str, called: object) -> None:
+        nonlocal left
+        if event == "c_call" and getattr(called, "__name__", "") in steps:
+            left -= 1
+            if left < 0:
+                raise CutError
+
+    sys.setprofile(watch)
+    try:
+        yield
+    except CutError:
+        pass
+    finally:
+        sys.setprofile(None)
+
+
+def test_a_release_that_is_packed_anew_is_begun_anew(tmp_path: Path) -> None:
+    stock, other = _stock(tmp_path), zlib.compress(SIGNED + b"".join(FILES.values()), 0)
+    assert len(other) != len(STREAM)
+    assert stock.add(Piece(COMMAND.manifest, 0, len(other), other[:700]))
+    assert not stock.add(Piece(COMMAND.manifest, 700, len(STREAM), STREAM[700:]))
+    assert stock.held(COMMAND.manifest) == 0
+    assert stock.add(Piece(COMMAND.manifest, 0, len(STREAM), STREAM))
+    assert stock.contents(COMMAND) == [SIGNED, *FILES.values()]
 
 
 @pytest.mark.parametrize("seed", range(30))
