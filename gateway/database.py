@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from gateway import wal
 from gateway.ballast import Ballast
 from gateway.counters import Counters
 
@@ -27,10 +28,11 @@ MAX_BYTES = 256 << 20
 """Size of the database at most, unless told otherwise."""
 _PAGE = 4096
 _RESERVE_PAGES = 64
-_CHECKPOINT_PAGES = 256
-_MAX_WAL = 2 << 20
+_CHECKPOINT_AFTER = 64
+_CHECKPOINT_PAGES = 400
 _MAX_BURST = 256
 _LOOK_EVERY = 10.0
+_TIDY_AFTER = 0.05
 _KEPT_ASIDE = 2
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -96,6 +98,7 @@ class Database:
         self._checked = False
         self._distrusted = False
         self._short: str | None = None
+        self._written = 0
         self._trouble: tuple[str, float] | None = None
         self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
         self._thread.start()
@@ -143,10 +146,11 @@ class Database:
     def _work(self) -> None:
         more = True
         while more:
+            tidy = self._connection is None or self._short is not None
             try:
-                burst = [self._jobs.get(timeout=_LOOK_EVERY)]
+                burst = [self._jobs.get(timeout=_LOOK_EVERY if tidy else _TIDY_AFTER)]
             except queue.Empty:
-                self._look()
+                (self._look if tidy else self._tidy)()
                 continue
             with contextlib.suppress(queue.Empty):
                 while len(burst) < _MAX_BURST:
@@ -170,11 +174,20 @@ class Database:
             self._answer(growing, result)
             jobs, result = others, self._transact(others)
         self._answer(jobs, result)
-        if isinstance(result, SpoolError):
+        if isinstance(result, SpoolError) or any(job.writes for job in jobs):
             self._short = None
-        elif any(job.writes for job in jobs):
-            # now, while nobody waits for it
-            self._short = self._shortage()
+            self._written += 1
+
+    def _tidy(self) -> None:
+        # what may wait until nobody waits for an answer
+        self._short = self._shortage()
+        with contextlib.suppress(OSError):
+            wal.lengthen(self._path.with_name(f"{self._path.name}-wal"))
+        if self._written >= _CHECKPOINT_AFTER and self._connection is not None:
+            # before a COMMIT has to; what fails here is tried again, and the log keeps it all
+            self._written = 0
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _answer(self, jobs: list[_Job[Any]], results: list[Any] | SpoolError) -> None:
         def deliver() -> None:
@@ -261,7 +274,7 @@ class Database:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
-        connection.execute(f"PRAGMA journal_size_limit={_MAX_WAL}")
+        connection.execute(f"PRAGMA journal_size_limit={wal.SIZE}")
         connection.execute(f"PRAGMA max_page_count={self._max_pages}")
         if not self._checked:
             if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
