@@ -24,6 +24,10 @@ VERSION = "version"
 """The slot's file that tells the other slot which release this is, as text."""
 LARGEST = 400_000
 """Bytes: more than two slots of the board could hold."""
+_APP = "dispenser/app.mpy"
+_MODULE = re.compile(r"(?=.{1,60}$)dispenser(/[a-z0-9_]+)+\.mpy", re.ASCII)
+_MOST_FILES = 254
+_LONGEST_MANIFEST = 16_384
 _PATH = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*(\.(mpy|py))?", re.ASCII)
 _STAMP = (1980, 1, 1, 0, 0, 0)
 # what zipfile raises for bytes that are no zip, or one that it cannot read
@@ -83,6 +87,33 @@ def check(release: Release) -> Release:
         content = release.files[path]
         if (len(content), hashlib.sha256(content).hexdigest()) != (file.size, file.sha256):
             raise ManifestError(f"bundle: {path} is not what the manifest says")
+    return release
+
+
+def fits(release: Release) -> Release:
+    """Return the release if a dispenser can take it as firmware, by cable and over the wire.
+
+    The rules are the dispenser's own (`firmware/dispenser/bundle.py`), but for what depends on its
+    board. Raises ManifestError.
+    """
+    manifest = release.manifest
+    lacking = sorted({*START, VERSION, _APP} - release.files.keys())
+    if lacking:
+        raise ManifestError(f"manifest: names no {lacking[0]}, without which nothing starts")
+    for file in manifest.files:
+        if not file.size:
+            raise ManifestError(f"manifest: {file.path} is empty")
+        if file.path not in (*START, VERSION) and not _MODULE.fullmatch(file.path):
+            raise ManifestError(f"manifest: {file.path} is no compiled module of the dispenser")
+    if not all(0 <= number <= 255 for number in manifest.version):
+        raise ManifestError("manifest: a version is three numbers, each 0 to 255")
+    if release.files[VERSION] != release.version.encode():
+        raise ManifestError(f"manifest: {VERSION} says another version than the manifest")
+    if len(manifest.files) > _MOST_FILES or len(release.signed) > _LONGEST_MANIFEST:
+        raise ManifestError(
+            f"manifest: {len(manifest.files)} files in {len(release.signed)} bytes, at most "
+            f"{_MOST_FILES} in {_LONGEST_MANIFEST}"
+        )
     return release
 
 

@@ -8,10 +8,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hardware import board as boards
 from protocol import bundle
 from protocol.bundle import Release
-from protocol.manifest import File, Manifest, sign
+from protocol.manifest import File, Manifest, ManifestError, sign
 from protocol.schema import PROTOCOL_VERSION
 from tools import release_key
-from tools.compile import digest, firmware, version
+from tools.compile import CompileError, digest, firmware, version
 
 
 def build(source: Path, names: list[str], key: Ed25519PrivateKey) -> Release:
@@ -30,7 +30,10 @@ def build(source: Path, names: list[str], key: Ed25519PrivateKey) -> Release:
         protocol=PROTOCOL_VERSION,
         files=[File(path, len(data), digest(data)) for path, data in sorted(files.items())],
     )
-    return bundle.check(Release(manifest, sign(manifest, key), files))
+    try:
+        return bundle.fits(bundle.check(Release(manifest, sign(manifest, key), files)))
+    except ManifestError as error:
+        raise CompileError(f"{source}: {error}") from error
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -42,7 +45,7 @@ def read(path: Path, key: Ed25519PublicKey) -> Release:
     """Read and check a bundle; raises OSError, ManifestError, SignatureError."""
     with path.open("rb") as file:
         data = file.read(bundle.LARGEST + 1)
-    return bundle.unpack(data, key)
+    return bundle.fits(bundle.unpack(data, key))
 
 
 def signer(path: Path | None) -> tuple[Ed25519PrivateKey, bool]:

@@ -170,13 +170,13 @@ def _release(bundle: Path, key: Path) -> "Release":
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-    from protocol.bundle import unpack
+    from protocol.bundle import fits, unpack
 
     try:
         public = load_pem_public_key(key.read_bytes())
         if not isinstance(public, Ed25519PublicKey):
             raise SendError(f"{key}: not an Ed25519 public key")
-        return unpack(bundle.read_bytes(), public)
+        return fits(unpack(bundle.read_bytes(), public))
     except OSError as error:
         raise SendError(f"{error.filename}: {error.strerror}") from error
     except (ManifestError, SignatureError, ValueError) as error:
