@@ -25,6 +25,7 @@ Store = Annotated[
 ]
 Lost = Annotated[str, typer.Option(metavar="REASON", help="Why undelivered records are given up.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+_LONGEST = 200
 provision = typer.Typer(invoke_without_command=True)
 registry = typer.Typer(no_args_is_help=True, help="The file that keeps the dispensers' secrets.")
 
@@ -66,6 +67,7 @@ def dispenser(
     with _told("provision", "run this again before the dispenser leaves the bench"):
         if port is None or path is None:
             raise ToolError("--port and --registry are needed", Exit.USAGE)
+        _is_short(lost)
         if label:
             from tools.label import check
 
@@ -134,6 +136,7 @@ def retire(
     with _told("retire", "nothing was changed, or run this again"):
         if ledger and not by:
             raise ToolError("--ledger needs --by WHO: entries say who made them", Exit.USAGE)
+        _is_short(lost)
         hello = provisioning.retire(port, Vault(path), store=store, lost=lost)
         name = hello.device_id.hex()
         closed = assignment.close(ledger, name, by) if ledger else []
@@ -171,6 +174,12 @@ def export(
         wanted = dispenser or list(known.dispensers)
         plain.save(out, plain.Registry({name: known.dispensers[name] for name in wanted}))
     print(f"{out}: {len(wanted)} dispensers; keep it like a key")
+
+
+def _is_short(lost: str) -> None:
+    if len(lost) > _LONGEST or not lost.isprintable():
+        told = f"--lost: at most {_LONGEST} printable characters, and no names"
+        raise ToolError(told, Exit.USAGE)
 
 
 @contextlib.contextmanager

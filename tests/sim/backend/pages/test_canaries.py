@@ -8,11 +8,14 @@ import signal
 import sqlite3
 import struct
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from typer.testing import CliRunner
 
+from protocol import bundle
 from protocol.schema import Watermark
 from protocol.wire import parse
 from sim.backend import cli, registry
@@ -25,6 +28,7 @@ from tests.sim.backend.dispenser import DOSE, TIME_SET, Dispenser, events, flipp
 from tests.sim.backend.evidence.journal import BASE, ms
 from tests.sim.backend.processes import Process, configure
 from tests.sim.mqtt import Peer, running_broker
+from tests.support import releases
 from tools.app import app
 
 pytestmark = pytest.mark.slow
@@ -128,10 +132,30 @@ def command(folder: Path, config: Path, words: dict[str, str], dispenser: Dispen
     nobody = words["dispenser that `send seen` does not know"]
     given = ("--config", str(config))
     assert cli.main(["send", "settings", *given, dispenser.id, str(file)]) == 0
+    file_, key = release(folder, words)
+    sent = ["send", "release", *given, dispenser.id, str(file_), "--key", str(key)]
+    assert cli.main(sent) == 0
+    file_.unlink()
+    key.unlink()
     assert cli.main(["send", "settings", *given, dispenser.id, str(wrong)]) == 2
     assert cli.main(["send", "seen", *given, nobody]) == 2
     file.unlink()
     wrong.unlink()
+
+
+def release(folder: Path, words: dict[str, str]) -> tuple[Path, Path]:
+    """A bundle and its public key, with what a builder or a sender may write as they like."""
+    board = words["board in the manifest of `send release`"]
+    contents = {**releases.files(1), "version": b"0.2.0"}
+    signed = releases.manifest(contents, boards=("pico", board))
+    path = folder / f"{words['name of the file of `send release`']}.zip"
+    path.write_bytes(bundle.pack(signed, contents))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = words["comment in the file of `send release`"].encode()
+    key = folder / f"{words['name of the key of `send release`']}.pub"
+    public = releases.KEY.public_key()
+    key.write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return path, key
 
 
 @pytest.fixture
