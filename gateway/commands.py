@@ -14,11 +14,11 @@ from gateway.actions import Answered
 from gateway.counters import Counters
 from gateway.database import SpoolError
 from gateway.deliveries import Deliveries
+from gateway.listener import Message
 from gateway.mailbox import Answer, Mailbox
 from gateway.orders import Order
 from gateway.outbox import Link, is_refused
 from gateway.transfer import Transfer
-from gateway.uplink import Message
 from protocol import schema, topics, wire
 from protocol.pieces import PieceError
 

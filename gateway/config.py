@@ -82,10 +82,14 @@ class Uplink(_Table, frozen=True):
     key: Annotated[str, _says("PEM file: its private key, without pass phrase.")]
     keepalive: Annotated[
         int, _says("Seconds of silence until the connection is tried.", ge=5, le=65535)
-    ] = 1200
+    ] = 3600
     confirm_timeout: Annotated[
         float, _says("Seconds until what the backend has not confirmed is asked for.", gt=0)
     ] = 300
+    watermark_interval: Annotated[
+        float,
+        _says("The backend's: it confirms what is no response by itself that often.", ge=0),
+    ] = 21_600
     retry_min: Annotated[
         float, _says("Seconds: ceiling of the first delay between tries, doubling.", gt=0)
     ] = 1

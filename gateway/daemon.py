@@ -77,7 +77,10 @@ class Gateway:
         name = config.gateway.id
         self._modem = _cellular(config, counters, clock)
         dial = None if self._modem is None else self._modem.dial
-        self._uplink = Uplink(config.uplink, name, tls, counters, clock, self._traffic, dial)
+        profile = config.publishing.profile
+        self._uplink = Uplink(
+            config.uplink, name, tls, counters, clock, self._traffic, dial, profile
+        )
         self._publisher = Publisher(
             name,
             config.uplink,

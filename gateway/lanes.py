@@ -13,12 +13,10 @@ _NEVER_A_CAUSE = {int(RecordType.heartbeat)}
 
 
 class Lanes:
-    """Sorts records; `settings` say from which response on it is urgent, and how long to wait."""
+    """Sorts records; `settings` say from which response on it is urgent."""
 
     def __init__(self, settings: config.Publishing) -> None:
         self._from_button = settings.urgent_response
-        # a gateway that sleeps between its sessions has nothing to wait for when it is awake
-        self._coalesce = settings.coalesce if settings.profile == "prompt" else 0.0
 
     def urgent(self, raw: bytes) -> bool:
         """Tell whether a record goes at once, as an EVENTS of its own."""
@@ -27,8 +25,8 @@ class Lanes:
             return len(raw) <= _BUTTON_AT or raw[_BUTTON_AT] >= self._from_button
         return kind in (RecordType.tamper, RecordType.fault)
 
-    def due(self, raws: Iterable[bytes], now: float) -> float:
-        """Return when records that came `now` are to be published, infinity: with others only."""
+    def due(self, raws: Iterable[bytes], at: float) -> float:
+        """Return when records are to be published: `at`, or infinity: with others only."""
         if all(type_of(raw) in _NEVER_A_CAUSE for raw in raws):
             return float("inf")
-        return now + self._coalesce
+        return at

@@ -23,6 +23,10 @@ FAILED = 0x80
 class Link(Protocol):
     """What publishers need of the uplink."""
 
+    @property
+    def keepalive(self) -> int:
+        """Seconds of silence that the way seems to endure."""
+
     def publish(
         self, topic: str, payload: bytes, retain: bool = False, correlation: bytes = b""
     ) -> int | None:

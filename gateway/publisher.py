@@ -61,7 +61,7 @@ class Publisher:
         self._now = clock.monotonic
         self._looked = self._now()
         self._lanes = Lanes(publishing)
-        self._schedule = Schedule(publishing.profile)
+        self._schedule = Schedule(publishing.profile, publishing.coalesce)
         self._devices: Sequence[Device] = ()
         self._streams = Roster()
         self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
@@ -102,7 +102,8 @@ class Publisher:
             stream = self._streams.of(dispenser, epoch)
             self._schedule.active(self._now())
             urgent = [record for record in added if self._lanes.urgent(record.raw)]
-            due = self._lanes.due((record.raw for record in added), self._now())
+            at = self._now() + self._schedule.gather
+            due = self._lanes.due((record.raw for record in added), at)
             self._incidents.read(dispenser, epoch, added)
             passed = stream.last.next if stream.last else 0
             for record in added:
@@ -126,7 +127,9 @@ class Publisher:
             self._out.online = True
             # a new connection asks all questions, which are probes enough
             self._out.pause.end()
-            self._schedule.connected(self._now())
+            self._schedule.connected(self._now(), self._link.keepalive)
+            if not self._schedule.stays:
+                self._streams.hasten(self._now())
             self._ask_all()
 
         self._post(act)
@@ -222,7 +225,8 @@ class Publisher:
 
     def _question_due(self, stream: Stream) -> float:
         confirm = self._schedule.confirm_within(self._settings.confirm_timeout)
-        return stream.question_due(self._settings.retry_min, confirm)
+        interval = self._settings.watermark_interval if self._schedule.stays else 0.0
+        return stream.question_due(self._settings.retry_min, confirm, interval)
 
     def _idle_for(self) -> float:
         now, pause = self._now(), self._out.pause
@@ -358,7 +362,7 @@ class Publisher:
         if restored:
             self._counters.add("stores_changed")
             _log.warning("%s seq=%d is next in a new store", stream, mark.next)
-        if stream.accept(mark, refused):
+        if stream.accept(mark, refused, self._now()):
             self._out.pause.progress()
             self._link.progress()
         stream.hasten(reversed(urgent))

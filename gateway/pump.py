@@ -13,7 +13,8 @@ from paho.mqtt import client as paho
 from paho.mqtt.client import Client
 
 _LOOK_EVERY = 1.0
-_DEAD_AFTER_MS = 60_000
+_DEAD_AFTER_S = 60
+_LONGEST_IDLE = 32_767  # the kernel takes no more
 
 
 class Pump:
@@ -28,11 +29,17 @@ class Pump:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._writing = False
+        self._heard = paho.time_func()
         self._socket: Any = client.socket()
         if self._socket is not None:
             client.on_socket_close = lambda *_: self._leave()
             self._loop.add_reader(self._socket, self._readable)
             self._look()
+
+    @property
+    def silence(self) -> float:
+        """Seconds since bytes came."""
+        return paho.time_func() - self._heard
 
     def flush(self) -> None:
         """Write what waits, and the rest as soon as the socket takes it."""
@@ -62,6 +69,8 @@ class Pump:
 
     def _readable(self) -> None:
         self._guarded(self._client.loop_read)
+        if self._socket is not None:  # else it was the end that came
+            self._heard = paho.time_func()
         # what TLS has decrypted already, no selector tells of
         while self._socket is not None and self._socket.pending():
             self._guarded(self._client.loop_read)
@@ -88,8 +97,18 @@ class Pump:
             self._loop.remove_writer(sock)
 
 
-def tune(sock: Any) -> None:
-    """Set what paho leaves as it is: TCP_NODELAY, TCP_USER_TIMEOUT (tcp(7))."""
+def tune(sock: Any, probe_after: int | None = None) -> None:
+    """Set what paho leaves as it is: TCP_NODELAY, TCP_USER_TIMEOUT, and probes of a silent peer.
+
+    tcp(7); probe_after: s of silence until the first, None: none. TCP_USER_TIMEOUT counts from
+    the last word of the peer then, and bounds the probes, too: four of them may be lost.
+    """
     # with Nagle on every PUBACK takes 40 ms
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_AFTER_MS)
+    patience = _DEAD_AFTER_S
+    if probe_after is not None:
+        patience += probe_after
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, min(probe_after, _LONGEST_IDLE))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _DEAD_AFTER_S // 4)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience * 1000)

@@ -36,6 +36,12 @@ class Roster:
         self._turns.remove(stream)
         self._turns.append(stream)
 
+    def hasten(self, now: float) -> None:
+        """Let all that waits for company be due."""
+        for stream in self._turns:
+            if stream.due < float("inf"):
+                stream.due = min(stream.due, now)
+
     async def load(self, spool: Spool) -> None:
         """Take over what the spool knows from before this start; raises SpoolError."""
         for saved in await spool.saved():

@@ -8,14 +8,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gateway.gaps import Span
+from gateway.gaps import Span, type_of
 from gateway.pruning import is_stored
 from gateway.spool import MAX_RECORDS, Link
 from protocol import schema, wire
 
+_EVER = float("inf")
 _ASK_SELDOM = 6 * 3600.0
 _ASK_BLOCKED = 10.0
-_REFUSAL_GRACE = 1.0
+_GRACE = 1.0
 
 
 class Body(NamedTuple):
@@ -39,13 +40,16 @@ class Body(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Flight:
-    """An EVENTS on its way: seqs not known to be stored, bytes, when it was published."""
+    """An EVENTS on its way: seqs not known to be stored, bytes, when it was published.
+
+    soon: a WATERMARK is to come at once, or has come and did not pass it.
+    """
 
     seqs: set[int]
     size: int
     at: float
     again: bool
-    urgent: bool = False
+    soon: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -153,7 +157,9 @@ class Stream:
 
     def launched(self, body: Body, size: int, now: float) -> Flight:
         """Note a body of `size` bytes that was published."""
-        flight = Flight({link.seq for link in body.links}, size, now, body.again, body.urgent)
+        seqs = {link.seq for link in body.links}
+        soon = body.urgent or body.again or any(_is_response(link) for link in body.links)
+        flight = Flight(seqs, size, now, body.again, soon)
         if body.urgent:
             self.early |= flight.seqs
         self.flights.append(flight)
@@ -172,11 +178,11 @@ class Stream:
         Not those just published again: that the backend has not seen them yet is more likely than
         that they are refused once more, and if they are, they will be named again.
         """
-        young = [f for f in self.flights if f.again and now - f.at < _REFUSAL_GRACE]
+        young = [f for f in self.flights if f.again and now - f.at < _GRACE]
         tried = {seq for flight in young for seq in flight.seqs}
         return [seq for seq in mark.refused if seq not in tried and not self._is_stored(seq)]
 
-    def accept(self, mark: schema.Watermark, refused: list[int]) -> bool:
+    def accept(self, mark: schema.Watermark, refused: list[int], now: float) -> bool:
         """Take an accepted watermark and the refusals acted on; tell whether it moved."""
         last, self.last = self.last, mark
         restored = last is not None and (mark.store != last.store or mark.next < last.next)
@@ -194,6 +200,7 @@ class Stream:
         for flight in self.flights:
             flight.seqs -= set(refused)
             flight.seqs = {seq for seq in flight.seqs if not self._is_stored(seq)}
+            flight.soon |= now - flight.at >= _GRACE or self._is_overtaken(flight)
         self._answered()
         self.again = {seq for seq in self.again if not self._is_stored(seq)}
         if moved:
@@ -206,16 +213,19 @@ class Stream:
         self.doubts = [span for span in self.doubts if span not in done]
         return done
 
-    def question_due(self, retry: float, confirm: float) -> float:
-        """Return when to ask for a watermark: `retry` or `confirm` s after the last, doubling."""
+    def question_due(self, retry: float, confirm: float, interval: float) -> float:
+        """Return when to ask for a watermark: `retry` or `confirm` s after the last, doubling.
+
+        The backend gives one by itself every `interval` s: so long is waited for that first.
+        """
         if self.question is None or (self.opened and not self.flights):
             return float("inf")
         wait = confirm if self.opened else retry
         if self.blocked:
-            wait = min(wait, _ASK_BLOCKED)
-        since = [flight.at for flight in self.flights[:1]]
-        since += [] if self.asked_at is None else [self.asked_at]
-        return max(since, default=float("-inf")) + min(_ASK_SELDOM, wait * 2.0**self.asked)
+            wait, interval = min(wait, _ASK_BLOCKED), 0.0
+        since = min((f.at + (0 if f.soon else interval) for f in self.flights), default=-_EVER)
+        since = max(since, -_EVER if self.asked_at is None else self.asked_at)
+        return since + min(_ASK_SELDOM, wait * 2.0**self.asked)
 
     def ask(self, now: float) -> None:
         """Note that the question for a watermark was published."""
@@ -273,6 +283,10 @@ class Stream:
             and not any(first <= seq <= last for seq in on_their_way)
         )
 
+    def _is_overtaken(self, flight: Flight) -> bool:
+        ranges = [] if self.last is None else self.last.ranges
+        return any(stored.last > min(flight.seqs, default=stored.last) for stored in ranges)
+
     def _is_stored(self, seq: int) -> bool:
         return self.last is not None and is_stored(self.last, seq)
 
@@ -289,6 +303,10 @@ def cut_bodies(epoch: int, links: list[Link], again: bool) -> list[Body]:
         else:
             runs.append([link])
     return [Body(epoch, tuple(run), again) for run in runs]
+
+
+def _is_response(link: Link) -> bool:
+    return type_of(link.raw) == schema.RecordType.response
 
 
 def _follows(link: Link, following: Link) -> bool:

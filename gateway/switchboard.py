@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from gateway.actions import Answered
 from gateway.commands import KINDS, Commands
+from gateway.listener import Message
 from gateway.publisher import Publisher
 from gateway.spool import Link
-from gateway.uplink import Message
 from protocol import schema
 
 

@@ -12,9 +12,8 @@ import random
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -25,7 +24,9 @@ from gateway import config
 from gateway.clock import Clock
 from gateway.counters import Counters
 from gateway.keepalive import Keepalive
+from gateway.listener import Listener, Message
 from gateway.outbox import FAILED
+from gateway.pending import Pending
 from gateway.pump import Pump, tune
 from gateway.resumption import ResumingContext
 from gateway.traffic import Traffic, silence_of
@@ -40,34 +41,8 @@ _BEAT_EVERY = 10.0
 _OFFLINE = json.dumps({"online": False}).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message from the broker; `confirm` sends its PUBACK, `expires_in` is in seconds."""
-
-    topic: str
-    payload: bytes
-    expires_in: int | None
-    confirm: Callable[[], object]
-
-
 Dial = Callable[[str, int, float], socket.socket]
 """Connects to host and port within seconds; raises OSError."""
-
-
-class Listener(Protocol):
-    """Who wants to know what the broker says; called on the event loop."""
-
-    def connected(self) -> None:
-        """Publishing is possible from now on."""
-
-    def disconnected(self) -> None:
-        """What was published and not acknowledged may or may not have arrived."""
-
-    def puback(self, token: int, code: int) -> None:
-        """Take the broker's answer to a publication (MQTT 5.0, 3.4.2.1)."""
-
-    def message(self, message: Message) -> None:
-        """Take a message for this gateway."""
 
 
 class Uplink:
@@ -85,6 +60,7 @@ class Uplink:
         clock: Clock,
         traffic: Traffic,
         dial: Dial | None = None,
+        profile: str = "prompt",
     ) -> None:
         self.tells: Callable[[], dict[str, Any]] = dict
         self._dial = dial
@@ -94,7 +70,7 @@ class Uplink:
         self._counters = counters
         self._clock = clock
         self._traffic = traffic
-        self._keepalive = Keepalive(settings.keepalive)
+        self._keepalive = Keepalive(settings.keepalive, profile)
         self._began = self._heard = clock.monotonic()
         self._woken = asyncio.Event()
         self._sleep: float | None = None
@@ -105,7 +81,7 @@ class Uplink:
         self._pump: Pump | None = None
         self._ended: asyncio.Future[str] = self._loop.create_future()
         self._up = False
-        self._unacked: set[int] = set()
+        self._unacked = Pending(clock.monotonic)
         self._number = 0
         self._tries = 0
         self._trouble = ""
@@ -120,6 +96,11 @@ class Uplink:
     def trouble(self) -> str:
         """Why the last connection failed or ended, "" when all is well."""
         return self._trouble
+
+    @property
+    def keepalive(self) -> int:
+        """Seconds of silence that the way seems to endure."""
+        return self._keepalive.seconds
 
     @property
     def asleep(self) -> bool:
@@ -242,11 +223,19 @@ class Uplink:
             if not self._up and not self._ended.done():
                 return f"no answer from the broker within {_CONNACK_WITHIN:.0f} s"
             while not self._ended.done():
-                self.beat()
+                self._watch()
                 await asyncio.wait({self._ended}, timeout=_BEAT_EVERY)
             return self._ended.result()
         finally:
             self._drop(client)
+
+    def _watch(self) -> None:
+        self.beat()
+        silent = self.heard()
+        if silent is not None:
+            self._heard = self._clock.monotonic() - silent
+        if self._unacked.overdue:
+            self._end(self._number, "the broker has answered nothing for a minute")
 
     def _drop(self, client: Client) -> None:
         was_up, self._up = self._up, False
@@ -259,7 +248,9 @@ class Uplink:
             pump.flush()
             # it closes the socket by itself, unless it could not write DISCONNECT
             self._loop.call_later(_GOODBYE, pump.close)
-        if was_up and self._listener is not None:
+        if not was_up:
+            self._keepalive.tried(worked=False)
+        elif self._listener is not None:
             self._listener.disconnected()
 
     def _make_client(self, number: int) -> Client:
@@ -286,7 +277,7 @@ class Uplink:
         soon = self._loop.call_soon
 
         def on_socket_open(client: Client, _user: Any, sock: Any) -> None:
-            tune(sock)
+            tune(sock, self._keepalive.probe_after)
             if self._client is not client:
                 # given up meanwhile: its CONNECT would throw the newer connection off
                 sock.close()
@@ -331,7 +322,7 @@ class Uplink:
             client.connect(
                 self._settings.host,
                 self._settings.port,
-                keepalive=self._keepalive.seconds,
+                keepalive=self._keepalive.mqtt,
                 clean_start=True,
             )
         except Exception as error:
@@ -362,30 +353,32 @@ class Uplink:
         self._counters.add("connects")
         self._counters.add("sessions_resumed", resumed)
         self._began = self._heard = self._clock.monotonic()
+        self._keepalive.tried(worked=True)
         _log.info("uplink: connected to %s:%d", self._settings.host, self._settings.port)
         online = json.dumps({"online": True, **self.tells()}).encode()
         self.publish(topics.state(self._gateway), online, retain=True)
         self._listener.connected()
 
+    def _silence(self) -> float:
+        # answers to pings count, and so do those to the kernel's probes
+        if self._keepalive.probe_after is None and self._pump is not None:
+            return self._pump.silence
+        return self._clock.monotonic() - self._heard
+
     def _end(self, number: int, reason: str) -> None:
         if number != self._number or self._ended.done():
             return
         if self._up and self._sleep is None:
-            now = self._clock.monotonic()
-            self._keepalive.lost(now - self._heard, now - self._began)
+            self._keepalive.lost(self._silence(), self._clock.monotonic() - self._began)
         self._ended.set_result(reason)
 
     def _puback(self, number: int, mid: int, code: int) -> None:
         token = self._token(number, mid)
-        if token not in self._unacked or self._listener is None:
-            return
-        self._unacked.discard(token)
-        self._heard = self._clock.monotonic()
-        self._listener.puback(token, code)
+        if self._unacked.take(token) and self._listener is not None:
+            self._listener.puback(token, code)
 
     def _message(self, number: int, message: Message) -> None:
         if number == self._number and self._up and self._listener is not None:
-            self._heard = self._clock.monotonic()
             self._listener.message(message)
 
     @staticmethod

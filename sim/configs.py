@@ -13,13 +13,19 @@ _PACE: Mapping[bool, Mapping[str, Table]] = {
     # where a month passes in minutes, a gateway's own defaults hold; a backend that finds no
     # broker for weeks need not ask twice a minute
     True: {
-        "uplink": {},
+        "uplink": {"watermark_interval": 3600},
         "publishing": {},
         "backend": {"watermark_interval": 3600},
         "mqtt": {"retry_max": 300},
     },
     False: {
-        "uplink": {"confirm_timeout": 2, "retry_min": 0.2, "retry_max": 2, "probe_max": 2},
+        "uplink": {
+            "confirm_timeout": 2,
+            "watermark_interval": 1,
+            "retry_min": 0.2,
+            "retry_max": 2,
+            "probe_max": 2,
+        },
         "publishing": {"coalesce": 0.2},
         "backend": {"watermark_interval": 1},
         "mqtt": {"retry_min": 0.2, "retry_max": 2},

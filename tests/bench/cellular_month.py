@@ -24,7 +24,8 @@ from gateway.database import Database
 from gateway.publisher import Publisher
 from gateway.spool import TABLES, Link, Spool
 from gateway.traffic import Traffic
-from gateway.uplink import Message, Uplink
+from gateway.listener import Message
+from gateway.uplink import Uplink
 from protocol import schema, wire
 
 D, E = "01" * 8, 77

@@ -13,13 +13,13 @@ from gateway.commands import Commands
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.deliveries import Deliveries
+from gateway.listener import Message
 from gateway.mailbox import Mailbox
 from gateway.orders import Order, Orders
 from gateway.spool import TABLES, Spool
 from gateway.stock import Stock
 from gateway.switchboard import Switchboard
 from gateway.transfer import Transfer
-from gateway.uplink import Message
 from protocol.framing import Frame
 from sim.certificates import Pki
 from tests.support.chains import make_chain

@@ -202,15 +202,18 @@ def test_what_a_trimmed_gap_names_is_published_though_the_watermark_passed_it(
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("profile", "period"), [("hourly", 3600.0), ("daily", 86_400.0)])
+@pytest.mark.parametrize(
+    ("profile", "period", "keepalive"), [("hourly", 3600.0, 60), ("daily", 86_400.0, 1200)]
+)
 def test_slow_profiles_publish_wait_for_the_answer_and_sleep(
-    tmp_path: Path, profile: str, period: float
+    tmp_path: Path, profile: str, period: float, keepalive: int
 ) -> None:
     chain = _chain(*[_NORMAL] * 10, _SEVERE)
 
     async def scenario() -> None:
         settings = config.Publishing(profile=profile)  # type: ignore[arg-type]
         async with publisher_bench(tmp_path, settings, chain) as b:
+            b.link.keepalive = keepalive
             await b.add(0, 4)
             await b.greet()
             b.publisher.connected()
@@ -240,6 +243,7 @@ def test_slow_profiles_publish_wait_for_the_answer_and_sleep(
 def test_a_slow_profile_gives_up_after_five_minutes(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with publisher_bench(tmp_path, config.Publishing(profile="daily")) as b:
+            b.link.keepalive = 1200
             await b.add(0, 4)
             await b.greet()
             b.publisher.connected()
@@ -254,6 +258,7 @@ def test_a_slow_profile_gives_up_after_five_minutes(tmp_path: Path) -> None:
 def test_a_release_that_comes_in_keeps_a_slow_profile_awake(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with publisher_bench(tmp_path, config.Publishing(profile="daily")) as b:
+            b.link.keepalive = 1200
             await b.add(0, 4)
             await b.greet()
             b.answer_everything()

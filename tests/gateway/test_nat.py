@@ -10,8 +10,9 @@ import pytest
 from gateway import config
 from gateway.clock import Clock
 from gateway.counters import Counters
+from gateway.listener import Message
 from gateway.traffic import Traffic
-from gateway.uplink import Message, Uplink
+from gateway.uplink import Uplink
 from sim.broker import Broker
 from sim.certificates import Pki
 from tests.support.gateway import GATEWAY, until

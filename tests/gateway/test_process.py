@@ -199,7 +199,7 @@ def test_what_was_never_stored_is_published_again(tmp_path: Path, pki: Pki) -> N
         async with rig(tmp_path, pki) as r:
             chain = _chain(1, 50)
             one = r.dispenser(1, EPOCH, chain[:20])
-            await r.run_gateway(confirm_timeout=0.4)
+            await r.run_gateway(confirm_timeout=0.4, watermark_interval=0)
             await until(lambda: r.stored(one))
             # it takes the message, and loses it before COMMIT
             r.backend.answers_events = False

@@ -65,7 +65,7 @@ def test_a_right_taken_away_and_given_back(
         async with rig(tmp_path, pki) as r:
             chain = plain_chain(60)
             one = r.dispenser(1, EPOCH, chain[:20])
-            await r.run_gateway(confirm_timeout=0.5)
+            await r.run_gateway(confirm_timeout=0.5, watermark_interval=0)
             await until(lambda: r.stored(one))
             rights = Rights(r.broker, r.folder)
             rights.change(right, "")

@@ -28,6 +28,7 @@ class BrokerLink:
 
     def __init__(self) -> None:
         self.code = 0
+        self.keepalive = 3600
         self.on_published: Callable[[str, bytes], None] = lambda topic, payload: None
         self.sent: list[tuple[str, bytes]] = []
         self.progressed = 0
