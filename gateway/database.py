@@ -90,6 +90,7 @@ class Database:
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self._path = path
+        self._log_path = path.with_name(f"{path.name}-wal")
         self._tables = tables
         self.counters = counters
         self._connect = connect
@@ -206,7 +207,7 @@ class Database:
         # what may wait until nobody waits for an answer
         self._short = self._shortage()
         with contextlib.suppress(OSError):
-            wal.lengthen(self._path.with_name(f"{self._path.name}-wal"))
+            wal.lengthen(self._log_path)
         if self._written >= _CHECKPOINT_AFTER and self._connection is not None:
             # before a COMMIT has to; what fails here is tried again, and the log keeps it all
             self._written = 0
@@ -284,7 +285,7 @@ class Database:
         return self._connection
 
     def _inodes(self) -> tuple[int, int]:
-        return _inode(self._path), _inode(self._path.with_name(f"{self._path.name}-wal"))
+        return _inode(self._path), _inode(self._log_path)
 
     def _vanished(self) -> None:
         gone = self._inodes()[0] != self._files[0]

@@ -31,6 +31,7 @@ _DAMAGED = ("fcs", "short", "long")
 _GARBAGE_LOG_EVERY = 10.0
 _SILENCES = 2
 _LOOK_EVERY = 10.0
+_FOLLOW_EVERY = 2.0
 
 
 class _SilentError(PortLostError):
@@ -170,10 +171,14 @@ class PortTask:
         self._trouble = text
 
     async def _serve(self, port: SerialPort) -> None:
-        deframer = Deframer()
-        await self._carry_out(port, self._session.opened(self._now()))
+        deframer, looked = Deframer(), self._now()
+        await self._carry_out(port, self._session.opened(looked))
         while True:
             self.beat()
+            if self._now() - looked >= _FOLLOW_EVERY:
+                looked = self._now()
+                if not port.is_at(self.path):
+                    raise PortLostError("the path leads to another port")
             data = await port.read(self._session.deadline - self._now())
             actions: list[Action] = []
             while self._requests:

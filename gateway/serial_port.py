@@ -67,6 +67,13 @@ class SerialPort:
             except OSError as error:
                 raise PortLostError(error.errno, f"write: {error.strerror}") from error
 
+    def is_at(self, path: Path) -> bool:
+        """Tell whether a path leads here, or nowhere; what is open stays so if it leads away."""
+        try:
+            return path.stat().st_rdev == os.fstat(self._fd).st_rdev
+        except OSError:
+            return True
+
     def wake(self) -> None:
         """End a read that waits, or the next one, at once."""
         self._woken = True

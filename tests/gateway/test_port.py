@@ -308,3 +308,29 @@ def test_no_terminal_is_an_error(tmp_path: Path) -> None:
                 SerialPort(path)
 
     asyncio.run(scenario())
+
+
+def test_a_path_that_leads_to_another_port_is_followed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path, CHAIN[:20]) as b:
+            await until(b.all_held)
+            other = ScriptedDispenser(tmp_path / "other", bytes([2] * 8), EPOCH, CHAIN[:5])
+            other.plug()
+            try:
+                # the first one is still there, and answers
+                new = tmp_path / "new"
+                new.symlink_to(other.link.readlink())
+                new.replace(tmp_path / "port")
+                await until(lambda: max(other.acked, default=0) == 5)
+                assert b.task.dispenser == other.id
+                # a name that is gone is no reason to leave who answers
+                (tmp_path / "port").unlink()
+                pings = other.received[1]
+                await until(lambda: other.received[1] > pings + 2)
+                other.add(*CHAIN[5:30])
+                await until(lambda: max(other.acked) == 30)
+                assert b.counters["port_opened"] == 2
+            finally:
+                other.unplug()
+
+    asyncio.run(scenario())
