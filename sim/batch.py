@@ -1,25 +1,20 @@
-"""Plays scenarios one after the other and tells the results: JSON, JUnit, and how to replay."""
+"""Which scenarios are played, what came of each, and how to replay it: JSON, JUnit."""
 
+import dataclasses
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 import msgspec
 
-from sim import factory, timeline
+from sim import targets, timeline
 from sim.report import Report
 from sim.scenario import Outcome, Scenario
 from sim.scenario_file import load
 from sim.scenarios import SCENARIOS
 from sim.stage import play
 
-ABILITIES = {
-    "emulated": frozenset(
-        {"power", "flash cut", "cable", "line", "inputs", "rtc", "eeprom", "virtual time"}
-    )
-}
-"""What each board target can do."""
 SCENARIO = "scenario.json"
 
 
@@ -41,58 +36,67 @@ class Result(msgspec.Struct, kw_only=True):
         return not self.wrong
 
 
-def chosen(names: Sequence[str], *, everything: bool, smoke: bool) -> list[Scenario]:
-    """Return the scenarios that are meant, in their order; `x.toml` is a file's.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Chosen:
+    """A scenario, and the word that names it on the command line."""
+
+    word: str
+    scenario: Scenario
+
+
+def named(word: str) -> Chosen:
+    """Return the scenario of a name, or of a file `x.toml`.
 
     Raises KeyError for a name of none, ScenarioFileError for a file that is none.
     """
+    return Chosen(word, load(Path(word)) if word.endswith(".toml") else SCENARIOS[word])
+
+
+def chosen(words: Sequence[str], *, everything: bool, smoke: bool) -> list[Chosen]:
+    """Return the scenarios that are meant, in their order. Raises as `named`."""
     if everything or smoke:
-        return [s for s in SCENARIOS.values() if everything or "smoke" in s.tags]
-    return [load(Path(name)) if name.endswith(".toml") else SCENARIOS[name] for name in names]
+        words = [n for n, s in SCENARIOS.items() if everything or "smoke" in s.tags]
+    return [named(word) for word in words]
 
 
-async def run(
-    scenarios: Iterable[Scenario],
-    folder: Path,
-    cache: Path,
-    seed: int | None,
-    board: str,
-    begins: Callable[[Scenario], None],
-    say: Callable[[Result], None],
-) -> list[Result]:
-    """Play them, each in a folder of its own; a failing one does not end the rest."""
-    results = []
-    image = await factory.flashed(cache)
-    for scenario in scenarios:
-        begins(scenario)
-        result = await _one(scenario, folder / scenario.name, seed, board, image)
-        say(result)
-        results.append(result)
-    return results
+def blank(one: Chosen, folder: Path, seed: int | None, board: str) -> Result:
+    """Return the result of a run that is still to be: its names, and how to play it again."""
+    number = one.scenario.seed if seed is None else seed
+    result = Result(scenario=one.scenario.name, story=one.scenario.story, seed=number)
+    result.skipped = targets.lacks(one.scenario, board)
+    if not result.skipped:
+        result.run = str(folder)
+        result.replay = f"dosewire sim run {one.word} --seed {number} --board {board}"
+    return result
 
 
-async def _one(
-    scenario: Scenario, folder: Path, seed: int | None, board: str, image: bytes
-) -> Result:
-    number = scenario.seed if seed is None else seed
-    result = Result(scenario=scenario.name, story=scenario.story, seed=number)
-    lacks = scenario.needs - ABILITIES[board]
-    if lacks:
-        result.skipped = f"board {board} lacks: {', '.join(sorted(lacks))}"
+async def one(what: Chosen, folder: Path, seed: int | None, board: str, image: bytes) -> Result:
+    """Play one in a new folder and judge it, unless the board cannot."""
+    result = blank(what, folder, seed, board)
+    if result.skipped:
         return result
     began = time.monotonic()
-    result.run = str(folder)
-    result.replay = f"dosewire sim run {scenario.name} --seed {number} --board {board}"
     try:
-        report = await play(scenario, folder, number, image)
-        result.wrong = judge(scenario, folder, report)
+        serial = targets.parse(board)
+        report = await play(what.scenario, folder, result.seed, image, serial)
+        result.wrong = judge(what.scenario, folder, report)
     except (RuntimeError, OSError, TimeoutError, ExceptionGroup) as error:
         result.wrong = [f"did not come to its end: {_first(error)}"]
     result.seconds = round(time.monotonic() - began, 1)
+    keep(folder, result)
+    return result
+
+
+def keep(folder: Path, result: Result) -> None:
+    """Write a result and the timeline into its run's folder."""
     folder.mkdir(parents=True, exist_ok=True)
     timeline.write(folder, result.wrong)
     (folder / SCENARIO).write_bytes(msgspec.json.format(msgspec.json.encode(result)))
-    return result
+
+
+def kept(folder: Path) -> Result:
+    """Return the result that is kept in a run's folder. Raises OSError or msgspec.MsgspecError."""
+    return msgspec.json.decode((folder / SCENARIO).read_bytes(), type=Result)
 
 
 def _first(error: BaseException) -> BaseException:

@@ -171,7 +171,7 @@ def _same_record(item: Expected, record: Stored) -> bool:
 
 
 def _same_moment(item: Expected, record: Stored) -> bool:
-    near = record.t is not None and abs(record.t - item.t) <= TIME_NS
+    near = record.t is not None and abs(record.t - item.t) <= TIME_NS + item.loose
     return near and item.kind == record.kind and not item.undecided
 
 
@@ -200,13 +200,13 @@ def _wrong_duration(pair: Pair) -> Iterable[Difference]:
     if told is None or true is None:
         return
     unknown = UNKNOWN_DURATION in (told, true)
-    if (told != true) if unknown else abs(told - true) > _DURATION_MS:
+    if (told != true) if unknown else abs(told - true) > _DURATION_MS + 2 * item.loose // MS:
         yield _named("wrong", record, f"{_text(item)}: {told} ms told, {true} ms true")
 
 
 def _too_soon(pair: Pair) -> Iterable[Difference]:
     item, record = pair
-    if record.stored_at * 1000 < item.t:
+    if record.stored_at * 1000 < item.t - item.loose:
         yield _named("mistimed", record, f"{_text(item)}: stored before it happened")
 
 

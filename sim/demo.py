@@ -218,10 +218,10 @@ class Script:
             answer = self._patients[dispenser.name].answer
             free = [n for n in range(5) if f"button{n}" not in dispenser.active and n != answer]
             button = f"button{self._rng.choice(free)}"
-            await dispenser.board.cut_at(1, self._rng.randrange(1, 64))
+            await dispenser.emulated.cut_at(1, self._rng.randrange(1, 64))
             dispenser.touch(button, True)
             try:
-                cut = await dispenser.board.wait_cut(10)
+                cut = await dispenser.emulated.wait_cut(10)
             except TimeoutError:
                 raise DemoError(f"{dispenser.name} writes nothing: no cut in a write") from None
             dispenser.follow()

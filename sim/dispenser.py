@@ -5,6 +5,8 @@ from pathlib import Path
 
 from sim.board.emulated import EmulatedBoard, Exit
 from sim.board.launcher import SOFT_RESET
+from sim.board.serial import SerialBoard
+from sim.board.target import Target
 from sim.clock import Clock
 from sim.ledger import Ledger, Power, PowerEvent, Stimulus, Tech
 
@@ -14,14 +16,14 @@ class WorldError(RuntimeError):
 
 
 class Dispenser:
-    """One emulated dispenser: `active` are the inputs that are so now.
+    """One dispenser on any board target: `active` are the inputs that are so now.
 
     `held` keeps others from touching it: a patient for each edge, whoever switches its power for
     as long as that takes. `gateway` is whose port its cable is in, "" while it is at a bench.
     """
 
     def __init__(
-        self, name: str, board: EmulatedBoard, cables: Path, gateway: str, clock: Clock,
+        self, name: str, board: Target, cables: Path, gateway: str, clock: Clock,
         ledger: Ledger,
     ) -> None:  # fmt: skip
         """`cables`: folder with a folder for each gateway, where that finds its ports."""
@@ -39,10 +41,26 @@ class Dispenser:
         self._logged = 0
         self._lay()
 
+    @property
+    def emulated(self) -> EmulatedBoard:
+        """Its board, for what only an emulated one can do; raises WorldError if it is none."""
+        if not isinstance(self.board, EmulatedBoard):
+            raise WorldError(f"{self.name} is no emulated board")
+        return self.board
+
     def touch(self, name: str, active: bool) -> int:
-        """Make an input active or not; returns the true time in Unix ns."""
+        """Make an input of an emulated board active or not; returns the true time in Unix ns."""
         self.follow()
-        t = self.board.set_input(name, active)
+        return self._note(name, active, self.emulated.set_input(name, active))
+
+    async def move(self, name: str, active: bool) -> int:
+        """As `touch`, on any board: on a real one that takes its time. Raises HandsError."""
+        if not isinstance(self.board, SerialBoard):
+            return self.touch(name, active)
+        self.follow()
+        return self._note(name, active, await self.board.move(name, active))
+
+    def _note(self, name: str, active: bool, t: int) -> int:
         (self.active.add if active else self.active.discard)(name)
         self._ledger.append(Stimulus(t=t, dispenser=self.name, input=name, active=active))
         return t

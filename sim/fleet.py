@@ -99,7 +99,7 @@ async def _arrive(world: World) -> None:
 
 def _processor_s(world: World) -> float:
     """Return the processor time of all parts so far: proc(5), utime and stime."""
-    pids = [d.board.pid for d in world.dispensers.values()]
+    pids = [d.emulated.pid for d in world.dispensers.values()]
     pids += [child.pid for child in world.children] + [world.broker.pid, os.getpid()]
     total = 0
     for pid in pids:

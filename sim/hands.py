@@ -45,5 +45,5 @@ class Hands:
         # one who finds the lid open does not open it again
         if (name in self.dispenser.active) != active:
             async with self.dispenser.held:
-                self.dispenser.touch(name, active)
+                await self.dispenser.move(name, active)
         await self._clock.sleep(pause)

@@ -63,6 +63,10 @@ class Scenario:
             found += plan(model, dispenser, seed, max(1, int(self.days)))
         return sorted(found, key=lambda action: action.at)
 
+    def faults(self) -> set[str]:
+        """Return the names of the faults that strike."""
+        return {a.words[1] for a in self.actions(self.seed) if a.words[0] == "fault"}
+
     @property
     def start_ns(self) -> int:
         """Midnight (UTC) of the day it begins, Unix ns."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import difflib
 import json
 import sys
 import time
@@ -16,8 +18,9 @@ from sim import folders
 from sim.ending import end_on_signals
 
 if TYPE_CHECKING:
-    from sim.batch import Result
-    from sim.scenario import Scenario
+    from collections.abc import Sequence
+
+    from sim.batch import Chosen, Result
 
 Runs = Annotated[Path, typer.Option(help="Folder that gets one folder for each batch.")]
 _INTERRUPTED = 130
@@ -30,31 +33,48 @@ def run(
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     smoke: Annotated[bool, typer.Option(help="Those marked smoke.")] = False,
     seed: Annotated[int | None, typer.Option(help="Instead of each scenario's own.")] = None,
-    board: Annotated[str, typer.Option(help="Board target.")] = "emulated",
+    board: Annotated[
+        str,
+        typer.Option(
+            metavar="TARGET",
+            help="emulated; or a real one: serial:/dev/ttyACM0,fixture=/dev/ttyACM1 or "
+            "serial:/dev/ttyACM0,by-hand (its journal is replaced).",
+        ),
+    ] = "emulated",
     report: Annotated[
         Path | None, typer.Option(help="Folder for results.json and junit.xml.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("-j", "--jobs", min=1, help="How many at once; all cores.")
     ] = None,
     runs: Runs = Path("runs"),
 ) -> None:
     """Play scenarios in virtual time; after each the laws and the ledger are checked.
 
-    Each run's folder keeps images, spool, store, ledger, report and timeline.html; `sim verify`
-    recomputes it. Exit codes: 0 all good, 1 something is wrong, 2 no such scenario or board, 130
-    interrupted.
+    `sim run first-day` plays one, `sim run --smoke` the quick ones in a few minutes, `sim run
+    --all` every one. `sim list` tells their stories; x.toml is one of your own, as the console
+    saves it.
+
+    Each run's folder keeps images, spool, store, ledger, report and timeline.html: open that when
+    a run is wrong, it shows where a record was seen last; the command that plays it again is
+    printed. `sim verify FOLDER` recomputes every figure from the files.
+
+    Exit codes: 0 all good (or skipped: a board or a machine that lacks something says so), 1
+    something is wrong, 2 no such scenario or board, 130 interrupted.
     """
     from sim import batch
+    from sim import jobs as playing
     from sim.scenario_file import ScenarioFileError
 
     try:
         chosen = batch.chosen(scenarios or [], everything=everything, smoke=smoke)
     except KeyError as error:
-        raise _usage(f"no scenario {error}; `dosewire sim list` names them") from None
+        raise _usage(f"no scenario {error}{_like(error.args[0])}") from None
     except ScenarioFileError as error:
         raise _usage(str(error)) from None
     if not chosen or (scenarios and (everything or smoke)):
         raise _usage("name scenarios, or --all, or --smoke; `dosewire sim list` names them")
-    if board not in batch.ABILITIES:
-        raise _usage(f"no board {board!r}, only {', '.join(batch.ABILITIES)}")
+    real = _parsed(board)
     folder = _own_folder(runs, "scenarios")
     if report is not None:
         _make(report)
@@ -67,18 +87,27 @@ def run(
         def say(result: Result) -> None:
             _tell(result, console)
 
-        with console.status("making a dispenser") as status:
+        with contextlib.nullcontext() if real else console.status("making a dispenser") as status:
 
-            def begins(scenario: Scenario) -> None:
-                status.update(f"{scenario.name}: {scenario.story}")
+            def running(now: Sequence[Chosen]) -> None:
+                told = [f"{one.scenario.name}: {one.scenario.story}" for one in now]
+                if status is None:
+                    console.print(*told, sep="\n", markup=False)
+                else:
+                    status.update(told[0] if len(now) == 1 else ", ".join(n.word for n in now))
 
-            return await batch.run(chosen, folder, cache, seed, board, begins, say)
+            at_once = 1 if real else jobs or playing.cores()
+            return await playing.run(chosen, folder, cache, seed, board, at_once, running, say)
 
     try:
         results = asyncio.run(play())
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("interrupted; everything is stopped")
         raise typer.Exit(_INTERRUPTED) from None
+    except (RuntimeError, OSError) as error:
+        # nothing was played: every scenario has its own errors among the results
+        print(f"dosewire sim: no dispenser could be made: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
     batch.write(report or folder, results)
     bad = sum(not result.good for result in results)
     console.print(f"{len(results) - bad} good, {bad} wrong; {report or folder}/junit.xml")
@@ -120,15 +149,19 @@ def fleet(
 def list_(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
 ) -> None:
-    """Name all scenarios with their stories."""
+    """Name all scenarios with their stories; --json adds days, faults and what each needs."""
     from sim.scenarios import SCENARIOS
 
     if as_json:
+        from sim import targets
+
         found = [
             {
                 "name": s.name, "story": s.story, "days": s.days, "seed": s.seed,
-                "dispensers": list(s.dispensers), "gateways": list(s.gateways),
-                "patients": dict(s.patients), "tags": sorted(s.tags), "needs": sorted(s.needs),
+                "begins": s.begins, "dispensers": list(s.dispensers),
+                "gateways": list(s.gateways), "patients": dict(s.patients),
+                "tags": sorted(s.tags), "faults": sorted(s.faults()),
+                "needs": sorted(targets.needed(s)),
             }
             for s in SCENARIOS.values()
         ]  # fmt: skip
@@ -138,6 +171,23 @@ def list_(
     for scenario in SCENARIOS.values():
         tags = f" [{', '.join(sorted(scenario.tags))}]" if scenario.tags else ""
         print(f"{scenario.name:<{width}}  {scenario.story}{tags}")
+
+
+def _like(word: str) -> str:
+    from sim.scenarios import SCENARIOS
+
+    near = difflib.get_close_matches(word, SCENARIOS, 1)
+    return f"; did you mean {near[0]}?" if near else "; `dosewire sim list` names them"
+
+
+def _parsed(board: str) -> bool:
+    """Return whether a board target is a real one."""
+    from sim import targets
+
+    try:
+        return targets.parse(board) is not None
+    except targets.TargetError as error:
+        raise _usage(str(error)) from None
 
 
 def _own_folder(runs: Path, what: str) -> Path:

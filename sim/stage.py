@@ -8,7 +8,8 @@ import msgspec
 
 from sim import faults
 from sim.actions import DAY, Action, seconds
-from sim.clock import VirtualClock
+from sim.board.serial import SerialSpec
+from sim.clock import RealClock, VirtualClock
 from sim.expected import BOOT_NS
 from sim.faults import Fault
 from sim.hands import Hands
@@ -17,8 +18,9 @@ from sim.report import REPORT, Report, compute
 from sim.scenario import Scenario
 from sim.world import World
 
-_STEP_S = 300.0
-_QUIET_S = 330.0
+_STEP_S = {True: 300.0, False: 1.0}
+"""In virtual time and in real time, where a gateway hurries (`sim.configs`)."""
+_QUIET_S = {True: 330.0, False: 20.0}
 """Of the world's time without anything new: then a run is over."""
 _LONGEST_S = 2 * DAY
 _SETTLED_S = BOOT_NS / 1e9 + 1
@@ -32,15 +34,20 @@ class StageError(RuntimeError):
     """A scenario did not come to its end; says where it hung."""
 
 
-async def play(scenario: Scenario, folder: Path, seed: int, image: bytes) -> Report:
+async def play(
+    scenario: Scenario, folder: Path, seed: int, image: bytes, serial: SerialSpec | None = None
+) -> Report:
     """Play it in a new folder; returns the report, also written there.
 
-    Raises StageError, WorldError, ChildError, BrokerError, FactoryError or FaultError.
+    In virtual time, on boards made from the image; in real time on a real board, if `serial` names
+    one. Raises StageError, WorldError, HandsError, ChildError, BrokerError, FactoryError or
+    FaultError.
     """
-    clock = VirtualClock(scenario.start_ns)
+    clock = VirtualClock(scenario.start_ns) if serial is None else RealClock()
     world = World(
-        folder, seed, scenario.dispensers, gateways=scenario.gateways, clock=clock, image=image
-    )
+        folder, seed, scenario.dispensers, gateways=scenario.gateways, clock=clock,
+        image=image if serial is None else None, serial=serial,
+    )  # fmt: skip
     try:
         stage = Stage(world, seed)
         await stage.begin()
@@ -64,11 +71,16 @@ class Stage:
         self._start_ns = self._clock.now_ns
 
     async def begin(self) -> None:
-        """Let everything run; nothing is touched yet."""
+        """Let everything run; nothing is touched yet.
+
+        In real time the story begins when that is done: flashing takes what it takes.
+        """
         await self.world.begin()
         for gateway in self.world.gateways.values():
             await gateway.start()
         await self._clock.advance(FIRST_S)
+        if not self.world.virtual:
+            self._start_ns = self._clock.now_ns
 
     async def play(self, actions: list[Action], days: float) -> None:
         """Let all this happen, at least so many days, then heal what is broken and come to rest.
@@ -132,7 +144,7 @@ class Stage:
             await self._heal(name, target)
         for dispenser in self.world.dispensers.values():
             for name in sorted(dispenser.active if dispenser.board.state == "running" else ()):
-                dispenser.touch(name, False)
+                await dispenser.move(name, False)
         await self._clock.sleep(_SETTLED_S)
 
     async def _until(self, end_s: float, tasks: list["asyncio.Task[None]"]) -> None:
@@ -143,7 +155,7 @@ class Stage:
                 raise StageError("something that was begun does not come to its end")
 
     async def _step(self, tasks: list["asyncio.Task[None]"]) -> None:
-        await self._clock.advance(_STEP_S)
+        await self._clock.advance(_STEP_S[self.world.virtual])
         self.world.check()
         for task in tasks:
             if task.done():
@@ -160,7 +172,7 @@ class Stage:
         end = self._clock.now_ns + round(_LONGEST_S * 1e9)
         before: object = None
         while self._clock.now_ns < end:
-            await self._clock.advance(_QUIET_S)
+            await self._clock.advance(_QUIET_S[self.world.virtual])
             self.world.check()
             hops = self._hops()
             if hops == before and all(spool == store > 0 for spool, store, _ in hops):

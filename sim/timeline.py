@@ -34,11 +34,14 @@ def _data(run: Path, wrong: Sequence[str]) -> dict[str, object]:
         i: n for meta in ledger.only(ledger.Meta, entries) for n, i in meta.dispensers.items()
     }
     gateways = [path.parent.name for path in spools(run) if path.exists()]
+    lanes = [*sorted(names.values()), *gateways, "broker", "backend"]
     ways = _ways(run, names)
     return {
-        "lanes": [*sorted(names.values()), *gateways, "backend"],
+        "lanes": lanes,
         "marks": [_mark(s) for s in ledger.only(ledger.Stimulus, entries)],
-        "bars": _bars(entries),
+        "bars": _bars(entries, lanes, gateways),
+        "off": _off_times(entries),
+        "span": [min(times), max(times)] if (times := [entry.t for entry in entries]) else [0, 1],
         "ways": ways + _never_seen(entries, ways),
         "wrong": list(wrong),
     }
@@ -48,7 +51,9 @@ def _mark(s: ledger.Stimulus) -> dict[str, object]:
     return {"t": s.t, "lane": s.dispenser, "text": f"{s.input} {'on' if s.active else 'off'}"}
 
 
-def _bars(entries: Sequence[ledger.Entry]) -> list[dict[str, object]]:
+def _bars(
+    entries: Sequence[ledger.Entry], lanes: Sequence[str], gateways: Sequence[str]
+) -> list[dict[str, object]]:
     bars: list[dict[str, object]] = []
     healed = ledger.only(ledger.Healed, entries)
     end = max((entry.t for entry in entries), default=0)
@@ -56,8 +61,23 @@ def _bars(entries: Sequence[ledger.Entry]) -> list[dict[str, object]]:
         part = fault.part or fault.dispenser
         over = [h.t for h in healed if (h.healed, h.part) == (fault.fault, fault.part)]
         until = min((t for t in over if t >= fault.t), default=fault.t if not fault.part else end)
-        bars.append({"t": fault.t, "end": until, "lane": part, "text": fault.fault})
+        # the folder of the first gateway does not have its name
+        lane = part if part in lanes else next(iter(gateways), lanes[0])
+        bars.append({"t": fault.t, "end": until, "lane": lane, "text": fault.fault})
     return bars
+
+
+def _off_times(entries: Sequence[ledger.Entry]) -> list[dict[str, object]]:
+    """Return when dispensers had no power."""
+    found: list[dict[str, object]] = []
+    since: dict[str, int] = {}
+    end = max((entry.t for entry in entries), default=0)
+    for power in ledger.only(ledger.Power, entries):
+        if power.power in ("off", "cut"):
+            since[power.dispenser] = power.t
+        elif (began := since.pop(power.dispenser, None)) is not None:
+            found.append({"t": began, "end": power.t, "lane": power.dispenser})
+    return found + [{"t": t, "end": end, "lane": lane} for lane, t in since.items()]
 
 
 def _ways(run: Path, names: dict[str, str]) -> list[dict[str, object]]:

@@ -1,8 +1,8 @@
 """A running simulation: dispensers, gateways, a broker and a backend, all in one run folder.
 
-Boards are emulated; gateways and backend are the real processes; the broker is mosquitto. Whatever
-happens to a board's power is written to the ledger here, whoever caused it. With a virtual clock
-the same programs run in its time (`sim.paced`).
+Boards are emulated, or one is real on a serial port; gateways and backend are the real processes;
+the broker is mosquitto. Whatever happens to a board's power is written to the ledger here, whoever
+caused it. With a virtual clock the same programs run in its time (`sim.paced`).
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from sim import configs, factory
 from sim.backend import registry
 from sim.board.emulated import EmulatedBoard
 from sim.board.events import OutputEvent
+from sim.board.serial import SerialBoard, SerialSpec, connect
 from sim.broker import Broker
 from sim.certificates import make_pki
 from sim.child import Child, dosewire, run
@@ -54,14 +55,16 @@ class World:
         gateways: Iterable[str] = (GATEWAY,),
         clock: Clock | None = None,
         image: bytes | None = None,
+        serial: SerialSpec | None = None,
         log_publishes: bool = False,
         on_output: Callable[[str, OutputEvent], None] | None = None,
     ) -> None:
         """Lay out the run folder; nothing runs yet. `on_output` hears what dispensers' outputs do.
 
         With an `image` (`factory.flashed`) dispensers are made from it and the seed, otherwise
-        flashed and provisioned as a tech would. All cables are in the first gateway. Raises
-        FileExistsError if the folder is in use.
+        flashed and provisioned as a tech would. `serial` names a real board that is the one
+        dispenser then: in real time, and what its journal held is gone. All cables are in the
+        first gateway. Raises FileExistsError if the folder is in use.
         """
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -80,6 +83,7 @@ class World:
         self.at_end = contextlib.ExitStack()
         """What faults have to undo once nothing runs any more."""
         self._image = image
+        self._serial = serial
         self._lost: set[str] = set()
         self._on_output = on_output
         self.dispensers = {name: self._dispenser(name, names[0]) for name in dispensers}
@@ -91,16 +95,24 @@ class World:
             self._network = Network(self.clock, self._paced, lambda: self.broker.pid)
 
     def _dispenser(self, name: str, gateway: str) -> Dispenser:
+        board = self._emulated(name) if self._serial is None else self._real(name, self._serial)
+        return Dispenser(name, board, self.folder / "cables", gateway, self.clock, self.ledger)
+
+    def _real(self, name: str, spec: SerialSpec) -> SerialBoard:
+        if self.virtual or self._image is not None:
+            raise WorldError("a real board lives in real time, and is flashed as it is")
+        return connect(spec, self.folder / name, name)
+
+    def _emulated(self, name: str) -> EmulatedBoard:
         log = logging.getLogger(f"board.{name}")
         log.setLevel(logging.INFO)
         log.propagate = False
         log.handlers = [logging.FileHandler(self.logs / f"{name}.log")]
-        board = EmulatedBoard(
+        return EmulatedBoard(
             self.folder / name, hardware.load("pico"), name=f"{self.seed}-{name}", log=log,
             on_output=functools.partial(self._on_output, name) if self._on_output else None,
             clock=self.clock, seed=self.seed if self.virtual else None,
         )  # fmt: skip
-        return Dispenser(name, board, self.folder / "cables", gateway, self.clock, self.ledger)
 
     def data(self, gateway: str) -> Path:
         """Return the folder of a gateway's spool."""
@@ -152,14 +164,20 @@ class World:
             await self._make(self._image)
             await self._serve()
         ids = {name: dispenser.id for name, dispenser in self.dispensers.items()}
-        self.ledger.append(Meta(t=self.clock.now_ns, seed=self.seed, dispensers=ids))
+        loose = self._serial.loose_ms if self._serial else 0
+        meta = Meta(t=self.clock.now_ns, seed=self.seed, dispensers=ids, loose_ms=loose)
+        self.ledger.append(meta)
 
     async def _prepare(self, dispenser: Dispenser) -> None:
         await dispenser.power_on()
         await self.tech(dispenser, "flash")
-        words = ("--registry", str(self.folder / REGISTRY), "--json")
+        words = ["--registry", str(self.folder / REGISTRY), "--json"]
+        if isinstance(dispenser.board, SerialBoard):  # it may have had a life before
+            words += ["--again", "--lost", "a board of the simulator"]
         told = json.loads(await self.tech(dispenser, "provision", *words))
         dispenser.id, dispenser.epoch = told["dispenser"], told["epoch"]
+        if isinstance(dispenser.board, SerialBoard):
+            dispenser.board.restarted()
         dispenser.follow()
 
     async def _make(self, image: bytes) -> None:
@@ -171,8 +189,8 @@ class World:
         async def make(name: str, dispenser: Dispenser) -> None:
             dispenser.id, dispenser.epoch = given[name].id, given[name].epoch
             async with at_once:
-                await factory.provision(dispenser.board, image, given[name], self.clock)
-            dispenser.board.exits.clear()
+                await factory.provision(dispenser.emulated, image, given[name], self.clock)
+            dispenser.emulated.exits.clear()
             await dispenser.power_on()
 
         async with asyncio.TaskGroup() as tasks:
@@ -268,8 +286,10 @@ class World:
         self._measure(dispenser, hello.next)
 
     def _measure(self, dispenser: Dispenser, end: int) -> None:
-        heap = dispenser.board.peak_heap_bytes
-        for name, value in (("journal_next", end), ("peak_heap_bytes", heap)):
+        measures = {"journal_next": end}
+        if heap := dispenser.board.peak_heap_bytes:
+            measures["peak_heap_bytes"] = heap
+        for name, value in measures.items():
             self.ledger.append(Measure(self.clock.now_ns, dispenser.name, name, value))
 
     async def close(self) -> None:

@@ -11,13 +11,14 @@ from sim.expected.terms import (
     BOOT_NS,
     FOREVER,
     HOLD_NS,
+    MS,
     TIMED,
     WRITE_NS,
     Boot,
     Expected,
     Opening,
 )
-from sim.ledger import Entry, Power, only
+from sim.ledger import Entry, Meta, Power, only
 
 
 def debounce_ms(name: str = "pico") -> dict[str, int]:
@@ -33,7 +34,12 @@ def expected_records(entries: Sequence[Entry], debounce: Mapping[str, int]) -> l
         for n, boot in enumerate(boots(entries, dispenser)):
             records = _of_boot(dispenser, boot, debounce)
             found += [dataclasses.replace(record, boot=n) for record in records]
-    return found
+    loose = max((meta.loose_ms * MS for meta in only(Meta, entries)), default=0)
+    return [_loosened(record, loose) for record in found] if loose else found
+
+
+def _loosened(record: Expected, loose: int) -> Expected:
+    return dataclasses.replace(record, within=record.within + loose, loose=loose)
 
 
 def _of_boot(dispenser: str, boot: Boot, debounce: Mapping[str, int]) -> list[Expected]:

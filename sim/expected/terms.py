@@ -42,7 +42,8 @@ class Expected:
 
     `t` is the true time the record must tell, `due` when it is decided (the order of seqs),
     `duration` in ms, None where its kind has none; `input` is the one that caused it; `boot`
-    counts the dispenser's boots, `mode` is a number of `schema.Mode`.
+    counts the dispenser's boots, `mode` is a number of `schema.Mode`; `loose`: how far `t` may be
+    off the truth, ns.
     """
 
     dispenser: str
@@ -56,6 +57,7 @@ class Expected:
     within: int = TIME_NS
     boot: int = 0
     mode: int = 0
+    loose: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,11 +8,16 @@ from sim.faults.gateway import GATEWAY
 from sim.faults.server import SERVER
 from sim.faults.slow import SLOW
 
-__all__ = ["FAULTS", "Fault", "FaultError", "make"]
+__all__ = ["FAULTS", "Fault", "FaultError", "make", "needs"]
 
 FAULTS: dict[str, type[Fault]] = {
     fault.name: fault for fault in (*BOARD, *GATEWAY, *DISK, *CERTIFICATES, *SERVER, *SLOW)
 }
+
+
+def needs(name: str) -> frozenset[str]:
+    """Return what a fault needs of board target and machine, nothing if there is no such fault."""
+    return FAULTS[name].needs if name in FAULTS else frozenset()
 
 
 def make(name: str, target: str = "", seed: int = 0) -> Fault:

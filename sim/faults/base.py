@@ -3,6 +3,7 @@
 import random
 from typing import ClassVar
 
+from sim.board.emulated import EmulatedBoard
 from sim.child import Child
 from sim.dispenser import Dispenser
 from sim.inflight import InFlight
@@ -14,7 +15,7 @@ class FaultError(RuntimeError):
 
 
 class Fault:
-    """One fault on one part. `needs`: abilities of the board target.
+    """One fault on one part. `needs`: abilities of the board target and of the machine.
 
     It counts only if records were at its hop: on their way when it struck, or come while it
     lasted; both are written to the ledger.
@@ -80,6 +81,10 @@ class OfDispenser(Fault):
     def first(self, world: World) -> str:
         """Return the first dispenser's name."""
         return next(iter(world.dispensers))
+
+    def emulated(self, world: World) -> EmulatedBoard:
+        """Return the emulated board of the one that is hit. Raises FaultError or WorldError."""
+        return self.dispenser(world).emulated
 
     def dispenser(self, world: World) -> Dispenser:
         """Return the one that is hit. Raises FaultError."""

@@ -41,7 +41,7 @@ class PowerCutInWrite(PowerCut):
 
     async def strike(self, world: World) -> None:
         """Arm it."""
-        await self.dispenser(world).board.cut_at(1, self.rng.randrange(1, 64))
+        await self.emulated(world).cut_at(1, self.rng.randrange(1, 64))
 
     def observed(self, world: World) -> str:
         """Say where it struck."""
@@ -53,7 +53,7 @@ class BrownOut(OfDispenser):
     """Power comes and goes, again and again, seconds at a time."""
 
     name = "brown_out"
-    needs = frozenset({"power"})
+    needs = frozenset({"power", "quick power"})
     on_s: ClassVar[float] = 8.0
     off_s: ClassVar[float] = 4.0
 
@@ -147,11 +147,11 @@ class NoisyLine(OfDispenser):
     async def strike(self, world: World) -> None:
         """Begin."""
         self.hurt = 0
-        self.dispenser(world).board.relay.tamper = self._tamper
+        self.emulated(world).relay.tamper = self._tamper
 
     async def mend(self, world: World) -> None:
         """End."""
-        self.dispenser(world).board.relay.tamper = None
+        self.emulated(world).relay.tamper = None
 
     def observed(self, world: World) -> str:
         """Say how much was hurt."""
@@ -179,11 +179,11 @@ class RtcDead(OfDispenser):
 
     async def strike(self, world: World) -> None:
         """Take it off the bus."""
-        self.dispenser(world).board.rtc_present(False)
+        self.emulated(world).rtc_present(False)
 
     async def mend(self, world: World) -> None:
         """Put it back."""
-        self.dispenser(world).board.rtc_present(True)
+        self.emulated(world).rtc_present(True)
 
 
 class EepromDead(OfDispenser):
@@ -194,11 +194,11 @@ class EepromDead(OfDispenser):
 
     async def strike(self, world: World) -> None:
         """Take it off the bus."""
-        self.dispenser(world).board.eeprom_present(False)
+        self.emulated(world).eeprom_present(False)
 
     async def mend(self, world: World) -> None:
         """Put it back."""
-        self.dispenser(world).board.eeprom_present(True)
+        self.emulated(world).eeprom_present(True)
 
 
 class RtcCellEmpty(OfDispenser):
@@ -209,7 +209,7 @@ class RtcCellEmpty(OfDispenser):
 
     async def strike(self, world: World) -> None:
         """Stop the oscillator, as while power was off."""
-        board = self.dispenser(world).board
+        board = self.emulated(world)
         board.rtc_set_offset(-(world.clock.now_ns / 1e9 - 946_684_800))
         board.rtc_stop_oscillator()
 
@@ -225,7 +225,7 @@ class RtcJumps(OfDispenser):
 
     async def strike(self, world: World) -> None:
         """Jump."""
-        board = self.dispenser(world).board
+        board = self.emulated(world)
         board.rtc_set_offset(board.rtc_offset() + self.rng.choice((-1, 1)) * 7 * 3600)
 
     async def mend(self, _world: World) -> None:
@@ -245,7 +245,7 @@ class RtcDrifts(OfDispenser):
         self._tick()
 
     def _tick(self) -> None:
-        board = self.dispenser(self._world).board
+        board = self.emulated(self._world)
         board.rtc_set_offset(board.rtc_offset() + 1.0)
         self._timer = self._world.clock.call_later(60.0, self._tick)
 
@@ -265,12 +265,12 @@ class BeamStuck(OfDispenser):
     async def strike(self, world: World) -> None:
         """Put it there."""
         if self.input not in self.dispenser(world).active:
-            self.dispenser(world).touch(self.input, True)
+            await self.dispenser(world).move(self.input, True)
 
     async def mend(self, world: World) -> None:
         """Take it away."""
         if self.input in self.dispenser(world).active:
-            self.dispenser(world).touch(self.input, False)
+            await self.dispenser(world).move(self.input, False)
 
 
 class ReedStuck(BeamStuck):

@@ -24,6 +24,7 @@ class GatewayDiskFull(OfGateway):
     """Its data folder is on a small disk, and others fill that as soon as there is room."""
 
     name = "gateway_disk_full"
+    needs = frozenset({"small disk"})
 
     def check(self, world: World) -> None:
         """Mounting needs root."""
@@ -32,13 +33,17 @@ class GatewayDiskFull(OfGateway):
             raise FaultError(f"{self.name}: only root may mount the small disk it needs")
 
     async def strike(self, world: World) -> None:
-        """Move the folder to a small disk and fill that; the gateway is started anew."""
+        """Move the folder to a small disk and fill that; the gateway is started anew.
+
+        What its log had in reserve is gone: others had all the room there was.
+        """
         self._folder = world.data(self.target)
         await self.gateway(world).kill()
         try:
             if not os.path.ismount(self._folder):
                 _mount(self._folder)
                 world.at_end.callback(_unmount, self._folder)
+            _write_back(self._folder / "spool.db")
             _fill(self._folder / "filler")
             self._task = asyncio.create_task(self._keep_full(world))
             world.at_end.callback(self._task.cancel)
@@ -83,6 +88,12 @@ def _copy(folder: Path, to: Path) -> None:
             shutil.copy2(path, to)
 
 
+def _write_back(spool: Path) -> None:
+    # one that is spoilt stays as it is
+    with contextlib.closing(sqlite3.connect(spool)) as db, contextlib.suppress(sqlite3.Error):
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def _fill(path: Path) -> None:
     with path.open("ab", buffering=0) as file:
         for size in (1 << 20, 4096, 1):
@@ -101,6 +112,7 @@ class UnsyncedLost(OfGateway):
     """Its power fails when healed: what it wrote meanwhile and had not synced is gone."""
 
     name = "gateway_unsynced_lost"
+    needs = frozenset({"strace"})
 
     def check(self, world: World) -> None:
         """Its writes are seen by strace(1)."""

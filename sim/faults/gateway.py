@@ -150,7 +150,7 @@ class LostAfterAck(OfDispenser):
         await self._gateway.kill()
         self._gateway.set_environment(**{SLOW_COMMIT: str(self.commit_s)})
         await self._gateway.start()
-        self.dispenser(world).board.relay.tamper = self._watch
+        self.emulated(world).relay.tamper = self._watch
 
     def _watch(self, sender: str, data: bytes) -> bytes:
         for frame in self._deframer.feed(data) if sender == "host" else ():

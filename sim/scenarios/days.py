@@ -55,6 +55,7 @@ SCENARIOS = (
         days=0.005,
         diary="day 1 00:01  press 4; press 1; wait 30 s; press 2; press 2",
         expect=(count("response", 1, button=1, corrects=1), unprompted),
+        needs=frozenset({"quick inputs"}),
         tags=_SMOKE,
     ),
     Scenario(

@@ -85,7 +85,6 @@ SCENARIOS = (
         """,
         expect=(count("response", 1, button=3), faults("dispenser_lost_after_ack")),
         tags=_SMOKE,
-        needs=frozenset({"power", "cable", "line", "virtual time"}),
     ),
     Scenario(
         "all-lost-after-puback",
@@ -99,7 +98,17 @@ SCENARIOS = (
         """,
         expect=(count("dose", 1), faults("dispenser_lost", "broker_down")),
         tags=_SMOKE,
-        needs=frozenset({"power", "cable"}),
+    ),
+    Scenario(
+        "disk-full-and-then-lost",
+        "The gateway's disk is full; then there is room, and the dispenser is lost after an ACK.",
+        days=0.01,
+        diary="""
+            day 1 00:02  fault dispenser_lost_after_ack d1
+            day 1 00:03  fault gateway_disk_full for 40 s
+            day 1 00:03:10  open; take 1; close
+        """,
+        expect=(count("dose", 1), faults("dispenser_lost_after_ack", "gateway_disk_full")),
     ),
     Scenario(
         "gateway-killed-again-and-again",

@@ -36,7 +36,6 @@ SCENARIOS = (
             day 1 00:30  open; take 2; close
         """,
         expect=(count("dose", 1), faults("power_cut_in_flash_write")),
-        needs=frozenset({"flash cut"}),
     ),
     Scenario(
         "brown-out-night",

@@ -30,6 +30,15 @@ def broken(tmp_path):
     return tmp_path, seq
 
 
+def inside(page, what):
+    """Nothing is cut off by the picture's edges, whatever the gateway's clock said."""
+    frame = page.locator("#s").bounding_box()
+    for one in page.locator(what).all():
+        box = one.bounding_box()
+        assert box["x"] >= frame["x"] and box["y"] >= frame["y"], one.text_content()
+        assert box["x"] + box["width"] <= frame["x"] + frame["width"], one.text_content()
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 def test_a_lost_record_is_seen_where_it_was_last(broken, tmp_path):
     from playwright.sync_api import sync_playwright
@@ -49,12 +58,18 @@ def test_a_lost_record_is_seen_where_it_was_last(broken, tmp_path):
             "DOSE LOST LAST SEEN AT d1",
             f"RESPONSE button 3 seq {seq} LAST SEEN AT gateway",
         ]
+        inside(page, ".lostlabel, .label, .barlabel, circle.end, rect.bar")
         assert page.locator("polyline.way").count() > 10
         assert page.locator("rect.bar").count() == 1
         assert page.locator("#wrong").inner_text() == "lost: one record"
         out = Path(os.environ.get("TEST_OUTPUT", tmp_path)) / "timeline.png"
         page.screenshot(path=out)
         assert out.stat().st_size > 5000
+        page.get_by_role("button", name="DOSE LOST").click()
+        assert page.locator("#says").inner_text() == "DOSE LOST LAST SEEN AT d1"
+        middle = page.locator("circle.end").first.bounding_box()["x"]
+        assert 500 < middle < 750, "what was clicked is in the middle now"
+        inside(page, ".lostlabel, .label, .barlabel")
         assert errors == []
         browser.close()
 

@@ -33,13 +33,16 @@ def gateways(runs: Path) -> list[int]:
     return [int(pid) for config in configs for pid in using(config)]
 
 
-def begun(runs: Path) -> "subprocess.Popen[str]":
-    """Return `sim run` of a long story, once all its parts run."""
-    command = [sys.executable, "-m", "tools.main", "sim", "run", "three-weeks-without-uplink"]
+LONG = ("three-weeks-without-uplink", "backend-restored-from-last-week")
+
+
+def begun(runs: Path, *stories: str) -> "subprocess.Popen[str]":
+    """Return `sim run` of long stories, once all their parts run."""
+    command = [sys.executable, "-m", "tools.main", "sim", "run", *stories, "--jobs", "2"]
     process = subprocess.Popen(
         [*command, "--runs", str(runs)], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
-    until(lambda: process.poll() is not None or bool(gateways(runs)))
+    until(lambda: process.poll() is not None or len(gateways(runs)) >= len(stories))
     return process
 
 
@@ -62,10 +65,13 @@ def test_the_quick_stories_are_good_and_another_process_confirms_it(
     assert using(runs) == []
 
 
-def test_ctrl_c_ends_a_story_and_all_it_started(runs: Path) -> None:
-    process = begun(runs)
-    # gateway, backend, broker, board and the command itself
-    assert len(using(runs)) >= 5
+@pytest.mark.parametrize(
+    "stories", [LONG, pytest.param(LONG[:1], marks=pytest.mark.soak)], ids=["two", "one"]
+)
+def test_ctrl_c_ends_stories_and_all_they_started(runs: Path, stories: tuple[str, ...]) -> None:
+    process = begun(runs, *stories)
+    # gateway, backend, broker, board of each, and the command itself
+    assert len(using(runs)) >= 4 * len(stories) + 1
     os.killpg(process.pid, signal.SIGINT)
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -74,7 +80,7 @@ def test_ctrl_c_ends_a_story_and_all_it_started(runs: Path) -> None:
 
 
 def test_a_part_that_dies_by_itself_fails_the_story(runs: Path) -> None:
-    process = begun(runs)
+    process = begun(runs, LONG[0])
     for pid in gateways(runs):
         os.kill(pid, signal.SIGKILL)
     said, _ = process.communicate(timeout=60)
