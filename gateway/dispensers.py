@@ -249,8 +249,6 @@ class PortTask:
         new = set(added)
         fresh = [link for link in links if link.seq in new]
         self._listener.committed(last.dispenser, last.epoch, fresh, last.following or 0)
-        # what is urgent goes out now, before the ACK is made
-        await asyncio.sleep(0)
         return self._session.committed(last, self._now())
 
     # ---- the prompt -------------------------------------------------------------------------

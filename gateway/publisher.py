@@ -1,7 +1,8 @@
 """What is published when: the question first, urgent records, then the rest in order.
 
 One task does everything in turn, so that a watermark and a fetch never cross: what happens
-elsewhere (a commit, a PUBACK, a message) waits in the inbox.
+elsewhere (a commit, a PUBACK, a message) waits in the inbox. Only a commit while that task rests
+is dealt with on the spot.
 """
 
 import asyncio
@@ -14,17 +15,18 @@ from gateway.clock import Clock
 from gateway.counters import Counters
 from gateway.database import SpoolError
 from gateway.device import Device
-from gateway.gaps import Span, doubt_of
+from gateway.gaps import doubt_of
 from gateway.incidents import Incidents
-from gateway.lanes import MAY_BE_URGENT, Lanes
+from gateway.lanes import Lanes
+from gateway.marking import Marking
 from gateway.outbox import Link, Outbox
 from gateway.pause import Pause
 from gateway.roster import Roster
 from gateway.schedule import Schedule
-from gateway.spool import Accepted, Spool, is_sound
 from gateway.spool import Link as Record
+from gateway.spool import Spool, is_sound
 from gateway.stream import Stream
-from gateway.watermarks import Verdict, judge, parse
+from gateway.watermarks import parse
 from protocol import schema
 
 _log = logging.getLogger(__name__)
@@ -33,8 +35,6 @@ _LONGEST_IDLE = 60.0
 _ASK_AGAIN = 5.0
 _SPOOL_REST = 1.0
 _ASKED_IN_VAIN = 3
-_URGENT_AT_ONCE = 32
-_URGENT_LOOKED_AT = 1000
 
 
 class Publisher:
@@ -62,12 +62,15 @@ class Publisher:
         self._looked = self._now()
         self._lanes = Lanes(publishing)
         self._schedule = Schedule(publishing.profile, publishing.coalesce)
-        self._devices: Sequence[Device] = ()
         self._streams = Roster()
         self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
         self._wake = asyncio.Event()
         pause = Pause(settings.retry_min, settings.probe_max)
         self._out = Outbox(gateway, link, counters, clock.monotonic, pause)
+        self._marking = Marking(
+            spool, link, self._out, self._lanes, counters, clock.monotonic, self._incidents
+        )
+        self._resting = False
         self.beat: Callable[[], None] = lambda: None
 
     @property
@@ -96,25 +99,16 @@ class Publisher:
         self._post(act)
 
     def committed(self, dispenser: str, epoch: int, added: Sequence[Record], end: int) -> None:
-        """Take note of records in the spool: those that are new, end of what was read."""
+        """Take note of records in the spool: those that are new, end of what was read.
 
-        async def act() -> None:
-            stream = self._streams.of(dispenser, epoch)
-            self._schedule.active(self._now())
-            urgent = [record for record in added if self._lanes.urgent(record.raw)]
-            at = self._now() + self._schedule.gather
-            due = self._lanes.due((record.raw for record in added), at)
-            self._incidents.read(dispenser, epoch, added)
-            passed = stream.last.next if stream.last else 0
-            for record in added:
-                span = doubt_of(record.raw, passed)
-                if span is not None:
-                    stream.doubt(span)
-            stream.added([record.seq for record in added], end, due, urgent)
-            if urgent:
-                self._hurry()
-
-        self._post(act)
+        While nothing else is to be done the urgent ones among them are published at once.
+        """
+        if self._resting and not self._inbox and not self._wake.is_set():
+            self._came(dispenser, epoch, added, end)
+            while self._out.flowing and self._launch_any_urgent():
+                pass
+            return self._wake.set()
+        return self._post(_later(lambda: self._came(dispenser, epoch, added, end)))
 
     def anew(self) -> None:
         """Ask what is stored: the spool began anew, and nobody knows what it held."""
@@ -163,7 +157,13 @@ class Publisher:
             return self._counters.add("downlink_dropped")
 
         async def act() -> None:
-            await self._mark(dispenser, mark)
+            stream = self._streams.find(dispenser, mark.epoch)
+            if stream is None:
+                self._counters.add("downlink_unknown")
+                return _log.warning(
+                    "watermark of unknown dispenser=%s epoch=%d", dispenser, mark.epoch
+                )
+            await self._marking.take(stream, mark)
 
         self._post(act)
 
@@ -171,7 +171,7 @@ class Publisher:
 
     async def run(self, devices: Sequence[Device]) -> None:
         """Publish for ever; raises SpoolError never, it waits for the spool instead."""
-        self._devices = devices
+        self._marking.devices = devices
         await self._again_until_done(lambda: self._streams.load(self._spool))
         while True:
             self.beat()
@@ -201,8 +201,12 @@ class Publisher:
     async def _idle(self) -> None:
         self._wake.clear()
         timer = asyncio.get_running_loop().call_later(self._idle_for(), self._wake.set)
-        await self._wake.wait()
-        timer.cancel()
+        self._resting = True
+        try:
+            await self._wake.wait()
+        finally:
+            self._resting = False
+            timer.cancel()
 
     def _post(self, act: Callable[[], Awaitable[None]]) -> None:
         self._inbox.append(act)
@@ -264,12 +268,28 @@ class Publisher:
 
     # ---- records ----------------------------------------------------------------------------
 
+    def _came(self, dispenser: str, epoch: int, added: Sequence[Record], end: int) -> None:
+        stream = self._streams.of(dispenser, epoch)
+        self._schedule.active(self._now())
+        urgent = [record for record in added if self._lanes.urgent(record.raw)]
+        at = self._now() + self._schedule.gather
+        due = self._lanes.due((record.raw for record in added), at)
+        self._incidents.read(dispenser, epoch, added)
+        passed = stream.last.next if stream.last else 0
+        for record in added:
+            span = doubt_of(record.raw, passed)
+            if span is not None:
+                stream.doubt(span)
+        stream.added([record.seq for record in added], end, due, urgent)
+        if urgent:
+            self._hurry()
+
     async def _publish_next(self) -> bool:
         if not self._out.online:
             return False
         if self.paused:
             return self._out.pause.may_probe(self._now()) and await self._try_probe()
-        if any(self._launch_urgent(stream) for stream in self._streams):
+        if self._launch_any_urgent():
             return True
         if not self._out.room(urgent=False):
             return False
@@ -298,7 +318,10 @@ class Publisher:
         self._counters.add("records_mended", len(spoilt))
         _log.error("%s seq=%d spoilt in the spool, read again", stream, spoilt[0].seq)
         stream.added(moved, 0, self._now(), ())
-        self._want(stream, [(link.seq, link.seq) for link in spoilt])
+        self._marking.want(stream, [(link.seq, link.seq) for link in spoilt])
+
+    def _launch_any_urgent(self) -> bool:
+        return any(self._launch_urgent(stream) for stream in self._streams)
 
     def _launch_urgent(self, stream: Stream) -> bool:
         body = stream.take_urgent() if self._out.room(urgent=True) else None
@@ -331,72 +354,6 @@ class Publisher:
             # nothing to ask with: the next thing to be published is the probe
             pause.until = None
         return pause.probe is not None
-
-    # ---- watermarks -------------------------------------------------------------------------
-
-    async def _mark(self, dispenser: str, mark: schema.Watermark) -> None:
-        stream = self._streams.find(dispenser, mark.epoch)
-        if stream is None:
-            self._counters.add("downlink_unknown")
-            _log.warning("watermark of unknown dispenser=%s epoch=%d", dispenser, mark.epoch)
-            return
-        known = await self._spool.known(dispenser, mark.epoch, mark.next)
-        verdict = judge(mark, stream.last, known, stream.hello)
-        if verdict is not Verdict.accepted:
-            self._counters.add(verdict.value)
-            self._incidents.doubtful(dispenser, mark)
-            _log.warning("%s seq=%d watermark ignored: %s", stream, mark.next, verdict.name)
-            return
-        self._out.back()
-        await self._accept(stream, mark)
-
-    async def _accept(self, stream: Stream, mark: schema.Watermark) -> None:
-        restored = stream.last is not None and stream.last.store != mark.store
-        opens = restored or not stream.opened
-        look = opens or stream.asked_at is not None
-        refused = stream.refusals(mark, self._now())
-        done = await self._spool.accept(stream.dispenser, stream.epoch, mark, refused, look)
-        urgent = await self._urgent_above(stream, mark.next) if opens else []
-        self._counters.add(Verdict.accepted.value)
-        self._incidents.passed(stream.dispenser, mark)
-        if restored:
-            self._counters.add("stores_changed")
-            _log.warning("%s seq=%d is next in a new store", stream, mark.next)
-        if stream.accept(mark, refused, self._now()):
-            self._out.pause.progress()
-            self._link.progress()
-        stream.hasten(reversed(urgent))
-        settled = stream.settled()
-        if settled:
-            await self._spool.settle(stream.dispenser, stream.epoch, settled)
-        self._report(stream, refused, done)
-        for device in self._devices:
-            if device.dispenser == stream.dispenser:
-                device.mark(mark)
-        self._want(stream, done.holes)
-
-    async def _urgent_above(self, stream: Stream, start: int) -> list[Record]:
-        found = await self._spool.newest(
-            stream.dispenser, stream.epoch, start, MAY_BE_URGENT, _URGENT_LOOKED_AT
-        )
-        sound = (record for record in found if is_sound(record))
-        return [record for record in sound if self._lanes.urgent(record.raw)][:_URGENT_AT_ONCE]
-
-    def _want(self, stream: Stream, spans: list[Span]) -> None:
-        for device in self._devices:
-            if spans and device.dispenser == stream.dispenser:
-                device.want(stream.epoch, spans)
-
-    def _report(self, stream: Stream, refused: list[int], done: Accepted) -> None:
-        self._counters.add("records_pruned", done.pruned)
-        self._counters.add("records_refused", len(done.refused))
-        self._incidents.refused(stream.dispenser, stream.epoch, done.refused)
-        if done.refused:
-            seqs = ",".join(map(str, refused))
-            _log.warning("%s seq=%s refused by the backend, read again", stream, seqs)
-        elif done.holes:
-            text = ",".join(f"{first}..{last}" for first, last in done.holes[:8])
-            _log.warning("%s seq=%s not in the spool, read again", stream, text)
 
 
 def _later(call: Callable[[], None]) -> Callable[[], Awaitable[None]]:

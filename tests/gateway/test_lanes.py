@@ -92,6 +92,28 @@ def test_urgent_goes_at_once_alone_and_the_rest_waits_for_company(tmp_path: Path
     asyncio.run(scenario())
 
 
+def test_urgent_goes_in_the_same_breath_as_its_commit(tmp_path: Path) -> None:
+    chain = _chain(*[_NORMAL] * 3, _SEVERE, _NORMAL, _SEVERE, _SEVERE, _SEVERE)
+
+    async def scenario() -> None:
+        async with publisher_bench(tmp_path, config.Publishing(coalesce=50), chain) as b:
+            await _opened(b)
+            await b.add(1, 5)
+            assert b.link.seqs() == [5, 3], "nothing else ran since they were committed"
+            b.link.sent.clear()
+            # not past what waits already, nor without a way
+            b.publisher.disconnected()
+            await b.add(6, 6)
+            await b.settle()
+            await b.add(7, 7)
+            assert b.link.sent == []
+            b.publisher.connected()
+            await b.settle()
+            assert b.link.seqs()[:2] == [7, 6]
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("tick", [0.05, 0.07, 0.11, 0.13, 0.17, 0.23, 0.29, 0.31, 0.47])
 def test_what_comes_due_while_it_looks_is_not_slept_over(tmp_path: Path, tick: float) -> None:
     async def scenario() -> None:
