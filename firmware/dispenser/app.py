@@ -6,36 +6,30 @@ import time
 
 from micropython import const
 
-from dispenser import VERSION, chain, codes, crash, identity, pins, wire
+from dispenser import VERSION, chain, codes, identity, pins, wire
 from dispenser.beamtest import BeamTest
-from dispenser.clock import Clock, elapsed_s
+from dispenser.clock import Clock, Timekeeper, elapsed_s
 from dispenser.commands import Commands
-from dispenser.drivers import beams, buttons, chip, console, lid
+from dispenser.drivers import beams, buttons, chip, lid, usb
 from dispenser.drivers.buzzer import Buzzer
 from dispenser.drivers.eeprom import At24c32
 from dispenser.drivers.lights import Lights
 from dispenser.drivers.rtc import Ds3231
-from dispenser.drivers.usb import Port
-from dispenser.drivers.watchdog import Watchdog
+from dispenser.health import Upkeep
 from dispenser.inputs import Inputs
 from dispenser.journal import Journal
 from dispenser.keystore import KeyStore
 from dispenser.link import Link
-from dispenser.log import Log
 from dispenser.panel import Panel
-from dispenser.patient import Patient, least
-from dispenser.plain import Plain
-from dispenser.pulse import Progress, Pulse
-from dispenser.recall import recent
+from dispenser.patient import Patient, Plain, least
+from dispenser.pulse import Progress, Pulse, Rounds
+from dispenser.reader import recent
 from dispenser.recorder import Recorder
 from dispenser.release import Release
-from dispenser.rounds import Rounds
-from dispenser.service import Service
-from dispenser.settingsfile import SettingsFile
+from dispenser.selftest import World
+from dispenser.service import Log, Service, keep_crash
+from dispenser.settings import SettingsFile
 from dispenser.slots import Slots
-from dispenser.timekeeper import Timekeeper
-from dispenser.upkeep import Upkeep
-from dispenser.world import World
 
 JOURNAL = "/journal"
 SETTINGS = "/settings"
@@ -70,7 +64,7 @@ class Dispenser:
         self._log = Log(self._clock.uptime)
         self._keeper = Timekeeper(self._clock, self._rtc, asyncio.Event(), asyncio.sleep_ms)
         self._keeper.start()
-        self._guard = console.Guard()
+        self._guard = usb.Guard()
         self._sending = asyncio.Event()
         self._woken = asyncio.ThreadSafeFlag()  # something has happened
         self._supply = beams.supply()
@@ -88,11 +82,11 @@ class Dispenser:
         self._store = KeyStore(At24c32(i2c, pins.AT24C32))
         self._upkeep = None
         self._open(self._load(self._store.load))
-        self._port = Port()
+        self._port = usb.Port()
 
     @staticmethod
     def crashed(error):
-        chip.keep_fault(crash.keep(error))
+        chip.keep_fault(keep_crash(error))
 
     def run(self):
         # never returns; raises KeyboardInterrupt when a tech takes the prompt
@@ -109,7 +103,7 @@ class Dispenser:
                 values = (uptime, codes.WORK_PROMPT)
                 self._recorder.housekeeping(wire.MAINTENANCE, values, wire.MODE_TECHNICIAN)
         except Exception as error:
-            crash.keep(error)  # a tech with the prompt can do more about it
+            keep_crash(error)  # a tech with the prompt can do more about it
         return self._minutes
 
     def _load(self, read):
@@ -235,7 +229,7 @@ class Dispenser:
 
     async def _run(self):
         self._state("starting", False)
-        self._watchdog = Watchdog()
+        self._watchdog = chip.Watchdog()
         self._watchdog.feed()
         join = self._progress.join
         self._sender = join(lambda: self._sending.is_set() or self._writing)
@@ -265,6 +259,7 @@ class Dispenser:
 
     def _join_rounds(self):
         rounds = self._rounds
+        rounds.join(self._beat, False)  # first: a record that is being written must not delay it
         if self._recorder:
             self._inputs.start()
             rounds.join(self._feel, True)
@@ -272,7 +267,6 @@ class Dispenser:
             if self._upkeep:
                 self._upkeep.start()
                 rounds.join(self._test_beams, False)
-        rounds.join(self._beat, False)
         if self._panel:
             rounds.join(self._panel.step, True)
 

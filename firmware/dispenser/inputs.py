@@ -4,8 +4,7 @@
 from micropython import const
 
 from dispenser import codes
-from dispenser.debounce import Debouncer
-from dispenser.trust import Trust
+from dispenser.debounce import Debouncer, Trust
 
 LID = const(0)  # order of inputs: bits of STATE
 BEAMS = range(1, 5)

@@ -1,11 +1,12 @@
-# The keys in the EEPROM of the RTC module: each in two slots, one of which is always whole. A slot
-# overwrites the old key in place, which a file in a copying file system could not.
+# What is in the EEPROM of the RTC module. The keys: each in two slots, one of which is always
+# whole; a slot overwrites the old key in place, which a file in a copying file system could not.
+# And how far the journal has come: a flipped bit can let littlefs fall back to an older state of a
+# file, which looks whole. A ring of pages, one written with each record, so that none wears out:
+# 16 pages of a million writes each.
 import struct
 from binascii import crc32
 
 from micropython import const
-
-from dispenser.marks import Marks
 
 _FORM = ">4sLL32s"  # magic, epoch, key block, key; crc32 follows
 _CHAIN = b"DWK1"
@@ -15,6 +16,10 @@ _PAGE = const(32)  # the EEPROM writes whole pages
 _CHAIN_SLOTS = (0, 64)
 _COMMAND_SLOTS = (128, 192)
 _EIO = const(5)
+_MARKS = const(256)  # behind the keys
+_PAGES = const(16)
+_MARK = ">LL"  # epoch, next seq; crc32 follows
+_MARK_SIZE = const(12)
 
 
 class KeyStore:
@@ -75,3 +80,26 @@ class KeyStore:
             self._eeprom.write(at + offset, data[offset : offset + _PAGE])
         if self._eeprom.read(at, _SIZE) != data:
             raise OSError(_EIO)
+
+
+class Marks:
+    def __init__(self, eeprom, epoch):
+        self._eeprom = eeprom
+        self._epoch = epoch
+
+    def load(self):
+        # first seq that was never written, as far as the marks know
+        data = self._eeprom.read(_MARKS, _PAGES * _PAGE)
+        return max([self._read(data[at : at + _MARK_SIZE]) for at in range(0, len(data), _PAGE)])
+
+    def note(self, next):
+        # not waited for: a mark that is torn leaves the one before it
+        data = struct.pack(_MARK, self._epoch, next)
+        page = next % _PAGES * _PAGE
+        self._eeprom.start(_MARKS + page, data + crc32(data).to_bytes(4, "big"))
+
+    def _read(self, data):
+        if crc32(data[:-4]).to_bytes(4, "big") != data[-4:]:
+            return 0
+        epoch, next = struct.unpack(_MARK, data[:-4])
+        return next if epoch == self._epoch else 0

@@ -1,13 +1,14 @@
 # All that is about the patient: takes what the inputs tell and the passing of time, and writes
-# records. Joins accesses, modes, dose windows, questions and the panel.
+# records. Joins accesses, modes, dose windows, questions and the panel. In safe mode Plain does
+# it: no dose windows, questions or panel, nothing that crashed before.
 from micropython import const
 
 from dispenser import wire
 from dispenser.access import Access
 from dispenser.clock import elapsed_ms
-from dispenser.delivery import Delivery
 from dispenser.inputs import BEAMS, BUTTONS, LID, NONE, SERVICE
 from dispenser.modes import Modes
+from dispenser.panel import Delivery
 from dispenser.prompts import Prompts
 from dispenser.regimen import Regimen
 
@@ -183,3 +184,48 @@ def least(a, b):
     if a is None or b is None:
         return b if a is None else a
     return min(a, b)
+
+
+class Plain:
+    # `version` is that of the settings in force
+    def __init__(self, uptime, version, records):
+        self._version = version
+        self._records = records
+        self._access = Access(uptime, self._told)
+        self._access.watching = False
+
+    def felt(self, index):
+        pass
+
+    def state(self, mask, tick):
+        self._records.state((self._version, mask), tick)
+        self._access.state(mask)
+
+    def change(self, tick, index, active):
+        if index == LID or index in BEAMS:
+            self._access.change(tick, index, active)
+        elif active and index in BUTTONS:
+            self._told(wire.RESPONSE, (index - BUTTONS[0], 0, 0, 0), tick)
+
+    def fault(self, kind, index, value):
+        self._records.housekeeping(wire.FAULT, (kind, index, value))
+
+    def tamper(self, kind, index=255):
+        self._records.housekeeping(wire.TAMPER, (kind, index))
+
+    def use(self, settings):
+        self._version = settings.version
+
+    def clock_set(self, values):
+        pass
+
+    def enter(self, mode, minutes):
+        pass
+
+    def step(self):
+        return self._access.step()
+
+    def _told(self, kind, values, tick):
+        if kind == wire.DOSE:
+            values += (0, 0)
+        self._records.patient(kind, (self._version,) + values, tick)

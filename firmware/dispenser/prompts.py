@@ -3,7 +3,7 @@
 # question that was lit before it, and no other.
 from micropython import const
 
-from dispenser import codes, wire, zone
+from dispenser import clock, codes, wire
 from dispenser.clock import elapsed_ms, elapsed_s
 
 _REPEAT_MS = const(2000)  # the same button again: the same response
@@ -58,7 +58,7 @@ class Prompts:
             if elapsed_s(since, self._uptime()) >= entry[4] * 60:
                 self._lit = None
                 self._expired(entry[0], prompt, codes.EXPIRY_TIMEOUT)
-        local = None if now is None else zone.local(self._settings.transitions, now)
+        local = None if now is None else clock.local(self._settings.transitions, now)
         if local is None or self._lit or not asking or self._answering():
             return
         entry = self._next(local)
@@ -91,7 +91,7 @@ class Prompts:
         # a record of an earlier boot
         if kind == wire.PROMPT_SHOWN:
             self.unasked = (values[1], values[2])
-            local = zone.local(self._settings.transitions, time)
+            local = clock.local(self._settings.transitions, time)
             for entry in self._settings.questions if local else ():
                 if entry[:2] == (values[1], values[3]):
                     self._count(entry, local[0])

@@ -7,14 +7,13 @@ from binascii import hexlify, unhexlify
 from dispenser import identity, pins, wire
 from dispenser.app import JOURNAL, SETTINGS
 from dispenser.chain import Chain
-from dispenser.clock import Clock
-from dispenser.drivers import chip, console
+from dispenser.clock import Clock, Timekeeper
+from dispenser.drivers import chip, usb
 from dispenser.drivers.eeprom import At24c32
 from dispenser.drivers.rtc import Ds3231
 from dispenser.journal import Journal
 from dispenser.keystore import KeyStore
-from dispenser.settingsfile import SettingsFile
-from dispenser.timekeeper import Timekeeper
+from dispenser.settings import SettingsFile
 
 
 def run(device_id, epoch, previous, reason, root_key, command_key, replace=False):
@@ -24,7 +23,7 @@ def run(device_id, epoch, previous, reason, root_key, command_key, replace=False
     if len(name) != 8 or len(key) != 32 or len(command) != 32 or not 0 < epoch < 1 << 32:
         raise ValueError("id of 8 bytes, keys of 32 bytes, epoch of 32 bits and not 0 are needed")
     i2c = chip.bus()
-    guard = console.Guard()
+    guard = usb.Guard()
     if Journal(JOURNAL, None, guard).open():
         if not replace:
             raise ValueError("a journal is already here")

@@ -1,12 +1,15 @@
 # Makes records: their time, the boot they belong to, and the limits of what is not about the
-# patient. BOOT comes with the first other record of a boot or when `announce` is called.
+# patient: so many an hour of a type, the rest is counted. BOOT comes with the first other record
+# of a boot or when `announce` is called.
 from micropython import const
 
 from dispenser import wire
 from dispenser.clock import elapsed_ms
-from dispenser.limiter import Limiter
 
 _QUIET_BOOTS = const(3)  # from here on this may be a crash loop: all but the patient's waits
+_LIMIT = const(60)
+_HOUR = const(3600)
+_MOST_KEPT_OUT = const(65535)
 
 
 class Recorder:
@@ -94,3 +97,19 @@ class Recorder:
             self._journal.append(self.boot, seconds, stamp, kind, data)
         self.longest = max(self.longest, elapsed_ms(began, self._clock.uptime()))
         self._written()
+
+
+class Limiter:
+    def __init__(self):
+        self._hours = {}  # type -> [start of its hour in s of uptime, records asked for]
+
+    def allows(self, kind, now):
+        hour = self._hours.setdefault(kind, [now, 0])
+        hour[1] = min(hour[1] + 1, _LIMIT + _MOST_KEPT_OUT)
+        return hour[1] <= _LIMIT
+
+    def ended(self, now):
+        # (type, records kept out) of the hours that are over
+        over = [kind for kind, hour in self._hours.items() if now - hour[0] >= _HOUR]
+        counts = [(kind, self._hours.pop(kind)[1] - _LIMIT) for kind in over]
+        return [entry for entry in counts if entry[1] > 0]

@@ -2,7 +2,7 @@
 # time of day or a zone there is no window: nothing is guessed. Times are s since 2024-01-01 UTC.
 from micropython import const
 
-from dispenser import codes, wire, zone
+from dispenser import clock, codes, wire
 
 _CHIME_S = const(600)  # after the light, or a third of the window
 _STOP_S = const(1800)  # two thirds
@@ -70,7 +70,7 @@ class Regimen:
         # `asking` is False while somebody refills or tests it
         self.lit = 0
         self.due = None
-        local = None if now is None else zone.local(self._settings.transitions, now)
+        local = None if now is None else clock.local(self._settings.transitions, now)
         self.quiet = local is not None and self._is_quiet(local[1])
         if local is None:
             return
@@ -100,7 +100,7 @@ class Regimen:
 
     def _open(self, now):
         # (window, start) of those that are open: begun today or yesterday
-        local = zone.local(self._settings.transitions, now)
+        local = clock.local(self._settings.transitions, now)
         found = []
         for window in self._settings.windows if local else ():
             for day in (local[0], local[0] - 1):
@@ -113,7 +113,7 @@ class Regimen:
     def _starts(self, window, day):
         if not window[2] >> day % 7 & 1:
             return None
-        return zone.utc(self._settings.transitions, day, window[3])
+        return clock.utc(self._settings.transitions, day, window[3])
 
     def _turn(self, number, start, now):
         turn = self._turns.get(number)

@@ -1,5 +1,5 @@
 # A release that comes over the wire, into the slot that does not run. Its manifest says what
-# belongs to it. Each file grows in `part` beside its place and takes it by a rename once its
+# belongs to it. Each file grows in `part` and takes its place by a rename once its
 # SHA-256 is right, so a transfer goes on where a cut ended it; what the command announced is in
 # `incoming` until then. What takes long is done bit by bit, between other tasks.
 import struct
@@ -8,11 +8,12 @@ from micropython import const
 
 from dispenser import codes, wire
 from dispenser.bundle import MANIFEST, Unfit, digest_of, matches, parse
-from dispenser.slots import INCOMING
+from dispenser.slots import INCOMING, PART
 
 _FORM = ">LBBBBH32s"  # counter, version, files, size and SHA-256 of the manifest
 _SHORTEST = const(256)  # bytes of a chunk that does not end its file: each is a write to flash
 _LARGEST = const(16384)  # bytes of a manifest
+_BLOCK = const(4096)
 _ALL = const(255)
 _POLL_MS = const(500)
 _PATIENCE = const(1800)  # polls, 15 min
@@ -58,6 +59,7 @@ class Release:
                 due.clear()
             else:
                 await sleep_ms(wait)
+                await sleep_ms(0)  # whoever became due meanwhile goes first
 
     def step(self):
         # a bit of what is to do; ms until the next one, None if there is none
@@ -118,21 +120,14 @@ class Release:
             self._take(ref, data)
 
     def _take(self, ref, data):
-        _, path, size, _ = self._wanted
+        size = self._wanted[2]
         end = self._offset + len(data)
         if end > size:
             self._refuse(ref, codes.REFUSED_SIZE)
         elif len(data) < _SHORTEST and end != size:
             self._refuse(ref, codes.REFUSED_MALFORMED)
         else:
-            try:
-                self._slots.grow(path, data, self._offset)
-            except OSError:
-                self._offset = self._slots.grown(path)
-                self._refuse(ref, codes.REFUSED_SIZE)
-                return
-            self._offset = end
-            self._start(ref, self._finish() if end == size else self._rest_a_while())
+            self._start(ref, self._store(data))
 
     def _end(self, ref):
         if self._installing:
@@ -166,17 +161,28 @@ class Release:
         for wait in self._look():
             yield wait
 
-    def _rest_a_while(self):
-        # others come first: each write may have held them up for two erases
-        yield _REST_MS
+    def _store(self, data):
+        # no write reaches into a second block: each takes an erase. Between them others come first
+        size = self._wanted[2]
+        try:
+            while data:
+                piece = data[: _BLOCK - self._offset % _BLOCK]
+                self._slots.grow(piece)
+                self._offset += len(piece)
+                data = data[len(piece) :]
+                yield _REST_MS
+        except OSError:
+            self._offset = self._slots.grown()
+            raise
+        if self._offset == size:
+            for wait in self._finish():
+                yield wait
 
     def _finish(self):
         # the file is there: if it is what was announced
         _, path, _, digest = self._wanted
-        yield _REST_MS
-        part = self._slots.part(path)
-        if digest_of(self._slots.path(part)) != digest:
-            self._slots.drop(part)
+        if digest_of(self._slots.path(PART)) != digest:
+            self._slots.drop(PART)
             self._offset = 0
             self._note(codes.REFUSED_DIGEST, self._command[1:4])
             return
@@ -213,7 +219,7 @@ class Release:
         # a cut may have come when the last of it was written, but not yet in its place
         if matches(self._slots.path(path), size, digest):
             return True
-        if not matches(self._slots.path(self._slots.part(path)), size, digest):
+        if not matches(self._slots.path(PART), size, digest):
             return False
         self._slots.place(path)
         return True
@@ -223,9 +229,9 @@ class Release:
         self._offset = 0
         if file[0] == _ALL:
             return
-        self._offset = self._slots.grown(file[1])
+        self._offset = self._slots.grown()
         if self._offset >= file[2]:  # not what belongs there
-            self._slots.drop(self._slots.part(file[1]))
+            self._slots.drop(PART)
             self._offset = 0
         if not self._slots.has_room(file[2]):
             raise Unfit(codes.REFUSED_SIZE)

@@ -1,11 +1,13 @@
-# Whether the parts that every record needs do their work. At the prompt: selftest.run()
+# Whether the parts that every record needs do their work: at the prompt selftest.run(). And what
+# upkeep looks at: power, temperature, this self-test, the chip's memory of its starts.
 import gc
 import os
 
 from micropython import const
 
-from dispenser import codes, pins
+from dispenser import codes, pins, selftest
 from dispenser.drivers import chip
+from dispenser.drivers.chip import Power
 from dispenser.drivers.eeprom import At24c32
 from dispenser.drivers.rtc import Ds3231
 from dispenser.keystore import KeyStore
@@ -46,3 +48,13 @@ def _flash():
 def _memory():
     gc.collect()
     return gc.mem_free() >= _FREE
+
+
+class World:
+    def __init__(self, rtc):
+        power = Power()
+        self.usb = power.usb
+        self.battery = power.battery
+        self.temperature = rtc.temperature
+        self.test = selftest.run
+        self.went_well = chip.went_well

@@ -14,8 +14,8 @@ _REVERTED = "reverted"  # written by main.py
 _TOLD = "told"
 _STATE = "state"
 _POINTER = "/slot"
-_PART = "part"
-_PARTS = (_PART, "dispenser/part", "dispenser/drivers/part")
+# where a file grows: not among the others, as a write there takes longer the more there are
+PART = "part"
 INCOMING = "incoming"
 _FREE = const(40)  # blocks that nobody may fill
 _BLOCK = const(4096)
@@ -78,9 +78,8 @@ class Slots:
         # from now on it holds no release that could start; bit by bit, yields ms to wait
         self._make_folder(self.path("")[:-1])
         self.drop(_STATE)
-        for part in _PARTS:
-            yield 0
-            self.drop(part)
+        yield 0
+        self.drop(PART)
         yield 0
         with self._guard:
             self._write(self.path(INCOMING), "wb", command)
@@ -93,11 +92,6 @@ class Slots:
         except OSError:
             return b""
 
-    @staticmethod
-    def part(path):
-        # where a file grows: in its own folder, as a rename to another one takes twice as long
-        return path[: path.rfind("/") + 1] + _PART
-
     def prepare(self, path):
         # makes its folders; bit by bit, yields ms to wait
         at = path.find("/")
@@ -107,22 +101,22 @@ class Slots:
                 yield 0
             at = path.find("/", at + 1)
 
-    def grow(self, path, data, offset):
-        # more of a file that is coming in
+    def grow(self, data):
+        # more of the file that is coming in
         with self._guard:
-            self._write(self.path(self.part(path)), "ab" if offset else "wb", data)
+            self._write(self.path(PART), "ab", data)
 
-    def grown(self, path):
+    def grown(self):
         # bytes of it that are on flash
         try:
-            return os.stat(self.path(self.part(path)))[6]
+            return os.stat(self.path(PART))[6]
         except OSError:
             return 0
 
     def place(self, path):
         # the file is whole: it takes its place
         with self._guard:
-            os.rename(self.path(self.part(path)), self.path(path))
+            os.rename(self.path(PART), self.path(path))
 
     def _is_there(self, path):
         try:

@@ -11,12 +11,12 @@ sys.path.insert(0, "/slots/" + slot)
 from dispenser import pins
 from dispenser.app import JOURNAL
 from dispenser.chain import Chain
-from dispenser.drivers import chip, console
+from dispenser.drivers import chip, usb
 from dispenser.drivers.eeprom import At24c32
 from dispenser.journal import Journal
 from dispenser.keystore import KeyStore
 store = KeyStore(At24c32(chip.bus(), pins.AT24C32))
-journal = Journal(JOURNAL, Chain(store, *store.load()), console.Guard())
+journal = Journal(JOURNAL, Chain(store, *store.load()), usb.Guard())
 journal.open()
 for n in range({count}):
     journal.append(1, 100 + n, 0, 0x22, b"\\0\\1\\1\\1\\1")

@@ -1,14 +1,18 @@
-# The microcontroller itself: bus, identity, resets and what is kept over them. Scratch registers
-# of the watchdog outlive a reset, but no power loss.
+# The microcontroller itself: bus, identity, resets and what is kept over them (scratch registers
+# of the watchdog outlive a reset, but no power loss), its watchdog, and what feeds it: the Pico's
+# VBUS sense, and the cells behind a divider.
 from os import urandom
 
 import machine
-from machine import I2C, Pin, mem32
+from machine import ADC, I2C, WDT, Pin, mem32
+from micropython import const
 
 from dispenser import pins
 
 _TRIES = pins.SCRATCH0  # starts that came to nothing, counted by main.py
 _FAULT = pins.SCRATCH1  # what is to be said of a reset that nobody asked for
+_FULL_MV = const(3300)
+_TIMEOUT_MS = const(6500)  # with two seconds between looks, a hang ends within nine
 
 
 def bus():
@@ -42,3 +46,21 @@ def keep_fault(value):
 def went_well():
     # this start came to something
     mem32[_TRIES] = 0
+
+
+class Power:
+    def __init__(self):
+        self._vbus = Pin(pins.VBUS_SENSE, Pin.IN)
+        self._adc = ADC(pins.BATTERY)
+
+    def usb(self):
+        return bool(self._vbus.value())
+
+    def battery(self):
+        # mV
+        return self._adc.read_u16() * _FULL_MV // 65535 * pins.BATTERY_DIVIDER
+
+
+class Watchdog:
+    def __init__(self):
+        self.feed = WDT(timeout=_TIMEOUT_MS).feed

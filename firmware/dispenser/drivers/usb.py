@@ -1,9 +1,10 @@
 # The USB serial port, shared with the prompt: raw bytes in and out, never blocking for long.
+# Ctrl-C is kept away while flash is written, as an interrupted write would be committed half done.
 import asyncio
 import select
 import sys
 
-from micropython import const
+from micropython import const, kbd_intr
 
 _CTRL_C = b"\x03"
 _READ = const(256)  # bytes taken before others have their turn
@@ -55,3 +56,30 @@ def _poll(stream, event):
     poll = select.poll()
     poll.register(stream, event)
     return poll
+
+
+class Guard:
+    def __init__(self):
+        self._depth = 0
+
+    def __enter__(self):
+        self.hold()
+
+    def __exit__(self, *error):
+        self.release()
+
+    def hold(self):
+        kbd_intr(-1)
+        self._depth += 1
+        try:
+            # one that was already under way comes here at the latest
+            for _ in range(2):
+                pass
+        except KeyboardInterrupt:
+            self.release()
+            raise
+
+    def release(self):
+        self._depth -= 1
+        if not self._depth:
+            kbd_intr(3)

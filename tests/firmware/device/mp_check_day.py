@@ -2,10 +2,10 @@
 # and prints its name; an assert ends it.
 import struct
 
-from dispenser import codes, wire, zone
-from dispenser.delivery import Delivery
+from dispenser import clock, codes, wire
+from dispenser.panel import Delivery
 from dispenser.prompts import Prompts
-from dispenser.recall import recent
+from dispenser.reader import recent
 from dispenser.regimen import Regimen
 from dispenser.settings import Settings
 
@@ -121,11 +121,11 @@ def check_set_times_do_not_come_twice_a_day():
 def check_local_time_and_back():
     berlin = [(0, 1500), (70934400, 1560), (89078400, 1500)]
     for moment in list(range(70934400 - 7200, 70934400 + 7200, 600)) + [0, 100 * DAY]:
-        day, minute = zone.local(berlin, moment)
-        assert zone.utc(berlin, day, minute) == moment - moment % 60
-    assert zone.local([], 5) is None
-    day, minute = zone.local(berlin, 89078400 + 600)
-    assert zone.utc(berlin, day, minute) == 89078400 - 3600 + 600, "the first of two"
+        day, minute = clock.local(berlin, moment)
+        assert clock.utc(berlin, day, minute) == moment - moment % 60
+    assert clock.local([], 5) is None
+    day, minute = clock.local(berlin, 89078400 + 600)
+    assert clock.utc(berlin, day, minute) == 89078400 - 3600 + 600, "the first of two"
 
 
 def check_delivery():

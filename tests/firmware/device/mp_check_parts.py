@@ -5,7 +5,7 @@ from dispenser import wire
 from dispenser.clock import Clock
 from dispenser.drivers.latch import Latch
 from dispenser.keystore import KeyStore
-from dispenser.limiter import Limiter
+from dispenser.recorder import Limiter
 from dispenser.recorder import Recorder
 from mp_ticks import Ticks
 from mp_worlds import CELLS, Eeprom, Power, PowerCut

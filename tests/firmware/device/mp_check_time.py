@@ -4,7 +4,7 @@ import asyncio
 from dispenser import wire
 from dispenser.clock import Clock
 from dispenser.drivers.rtc import Ds3231
-from dispenser.timekeeper import Timekeeper
+from dispenser.clock import Timekeeper
 from mp_ticks import PERIOD, Ticks
 
 

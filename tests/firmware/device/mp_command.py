@@ -9,7 +9,7 @@ from dispenser import wire
 from dispenser.clock import Clock
 from dispenser.commands import Commands
 from dispenser.link import Link
-from dispenser.settingsfile import SettingsFile
+from dispenser.settings import SettingsFile
 from mp_worlds import EPOCH, Guard
 
 

@@ -11,8 +11,8 @@ from dispenser.chain import Chain
 from dispenser.commands import Commands
 from dispenser.journal import Journal
 from dispenser.keystore import KeyStore
-from dispenser.mac import Hmac
-from dispenser.settingsfile import SettingsFile
+from dispenser.chain import Hmac
+from dispenser.settings import SettingsFile
 from mp_worlds import CELLS, BLOCK, EPOCH, ROOT, ROOT_KEY, Eeprom, Flash, Guard, Power, PowerCut
 from mp_worlds import dump, open_journal
 

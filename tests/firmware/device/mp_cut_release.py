@@ -3,21 +3,12 @@
 import json
 import os
 import vfs
-from binascii import hexlify
-from hashlib import sha256
 
-from dispenser import wire
-from dispenser.authority import Authority
-from dispenser.mac import Hmac
-from dispenser.release import Release
-from dispenser.settingsfile import SettingsFile
-from dispenser.slots import Slots
-from mp_worlds import BLOCK, ROOT, Flash, Guard, Power
+from mp_transfer import Host, Restarted, manifest, transfer
+from mp_worlds import BLOCK, ROOT, Flash, Power
 
 BLOCKS = 64
-KEY, NAME = bytes(range(32, 64)), bytes(range(8))
 SIZES = {"app": 5000, "link": 4096, "small": 100, "drivers/lid": 600}
-CHUNK = 1019
 
 
 def contents(salt):
@@ -30,17 +21,7 @@ def contents(salt):
 OLD, NEW = contents(3), contents(7)
 
 
-def manifest():
-    named = []
-    for path, data in NEW.items():
-        digest = hexlify(sha256(data).digest()).decode()
-        named.append({"path": path, "size": len(data), "sha256": digest})
-    told = {"version": (0, 2, 0), "boards": ["pico"], "micropython": "1.26", "protocol": 1}
-    told["files"] = named
-    return json.dumps({"manifest": json.dumps(told), "signature": ""}).encode()
-
-
-FILES = [manifest()] + list(NEW.values())
+FILES = [manifest(NEW)] + list(NEW.values())
 
 
 class Records:
@@ -54,62 +35,6 @@ class Records:
         self.told.append(values[0])
 
     housekeeping = command
-
-
-class Restarted(Exception):
-    pass
-
-
-class Host:
-    # follows what the dispenser asks for, as gateway/transfer.py does
-    def serve(self, kind, answer):
-        if kind == wire.MESSAGE_RELEASE_BEGIN:
-            self.begin = answer
-        elif kind == wire.MESSAGE_RELEASE_CHUNK:
-            self.chunk = answer
-        elif kind == wire.MESSAGE_RELEASE_END:
-            self.end = answer
-
-    def answer(self, kind, ref, *progress):
-        self.progress = progress
-
-    def transfer(self, release):
-        fields = (0, 2, 0, len(FILES) - 1, len(FILES[0]), sha256(FILES[0]).digest())
-        body = wire.pack(">BBBBH32s", *fields)
-        head = NAME + bytes((wire.MESSAGE_RELEASE_BEGIN, 0, 0, 0, 1))
-        self.begin(1, 1, Hmac(KEY).digest(head, body)[:16], *fields)
-        while True:
-            while release.step() is not None:
-                pass
-            file, offset, refused = self.progress
-            if refused:
-                raise ValueError("refused %d" % refused)
-            if file == 255:
-                self.end(1)
-            elif offset >= len(FILES[file]):
-                raise ValueError("wants %d of file %d, which ends there" % (offset, file))
-            else:
-                self.chunk(1, file, offset, FILES[file][offset : offset + CHUNK])
-
-
-def nothing():
-    pass
-
-
-def restart():
-    raise Restarted
-
-
-def transfer(records):
-    host, guard = Host(), Guard()
-    authority = Authority(KEY, NAME, SettingsFile(ROOT + "/settings", guard))
-    slots = Slots(ROOT, guard, "a", (0, 1, 0), records.housekeeping, authority)
-    slots_free = slots.has_room
-    slots.has_room = lambda size: slots_free(size) or True  # this flash is small
-    yes = lambda: True  # noqa: E731
-    release = Release(slots, authority, records, ("pico", (1, 28, 0)), yes, yes, restart)
-    release.serve(host, nothing, nothing)
-    host.transfer(release)
 
 
 def write(path, data):
@@ -170,7 +95,8 @@ def prepare():
 def run(image, power, told):
     mount(image, power)
     try:
-        transfer(Records(power, told))
+        # this flash is small
+        transfer(Host(FILES), Records(power, told), lambda size: True)
     except Restarted:
         pass
     except (OSError, ValueError):

@@ -10,7 +10,7 @@ from dispenser import wire
 from dispenser.chain import Chain
 from dispenser.journal import Journal
 from dispenser.keystore import KeyStore
-from dispenser.verifier import Verifier
+from dispenser.reader import Verifier
 from mp_worlds import BLOCK, CELLS, EPOCH, ROOT, ROOT_KEY, Eeprom, Flash, Guard, Power
 from mp_worlds import dump, open_journal
 

@@ -7,11 +7,11 @@ import sys
 from binascii import hexlify, unhexlify
 
 from dispenser import wire
-from dispenser.authority import Authority
+from dispenser.commands import Authority
 from dispenser.clock import Clock
 from dispenser.link import Link
 from dispenser.release import Release
-from dispenser.settingsfile import SettingsFile
+from dispenser.settings import SettingsFile
 from dispenser.slots import Slots
 from mp_worlds import Guard
 
