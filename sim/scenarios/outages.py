@@ -105,8 +105,8 @@ SCENARIOS = (
         days=0.01,
         diary="""
             day 1 00:02  fault dispenser_lost_after_ack d1
-            day 1 00:03  fault gateway_disk_full for 40 s
-            day 1 00:03:10  open; take 1; close
+            day 1 00:03  fault gateway_disk_full for 20 s
+            day 1 00:03:04  open; take 1; close
         """,
         expect=(count("dose", 1), faults("dispenser_lost_after_ack", "gateway_disk_full")),
     ),

@@ -168,6 +168,7 @@ def judged(folder):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(400)
 def test_a_story_on_a_board_that_a_fixture_touches(wired, tmp_path):
     board, fixture = wired
     with dosewire(tmp_path, f"serial:{board},fixture={fixture}", stdout=subprocess.PIPE) as run:
@@ -191,6 +192,7 @@ DEEDS = {
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(400)
 def test_a_story_on_a_board_that_a_person_touches(wired, tmp_path):
     """The person reads what is on the screen, has the fixture do it, and presses Enter."""
     board, fixture = wired

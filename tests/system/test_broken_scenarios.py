@@ -40,6 +40,13 @@ BROKEN = [
         "brown-out-night",
     ),
     Break(
+        "records dropped when the disk is full",
+        "gateway/spool.py",
+        "            if not await self._make_room():\n                raise\n",
+        "            if not await self._make_room():\n                return []\n",
+        "disk-full-and-then-lost",
+    ),
+    Break(
         "seq reused after a power cut",
         "firmware/dispenser/journal.py",
         "        self.next = reach + 1\n",
