@@ -14,6 +14,7 @@ _FORM = ">LBBBBH32s"  # counter, version, files, size and SHA-256 of the manifes
 _SHORTEST = const(256)  # bytes of a chunk that does not end its file: each is a write to flash
 _LARGEST = const(16384)  # bytes of a manifest
 _BLOCK = const(4096)
+_KEPT = [MANIFEST, INCOMING, PART]
 _ALL = const(255)
 _POLL_MS = const(500)
 _PATIENCE = const(1800)  # polls, 15 min
@@ -199,8 +200,12 @@ class Release:
             self._want((0, MANIFEST, size, digest))
             return
         if self._rest is None:
-            self._rest = list(reversed(self._parse()))
+            files = self._parse()
             yield 0
+            # the room of what does not belong to it is needed
+            for wait in self._slots.tidy([file[1] for file in files] + _KEPT):
+                yield wait
+            self._rest = list(reversed(files))
         while self._rest:
             _, path, size, digest = self._rest[-1]
             if not self._arrived(path, size, digest):
@@ -256,8 +261,6 @@ class Release:
                     yield wait
                 return
             yield 0
-        for wait in self._slots.tidy([file[1] for file in files] + [MANIFEST, INCOMING]):
-            yield wait
         for _ in range(_PATIENCE):
             if self._idle():
                 break

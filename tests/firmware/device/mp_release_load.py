@@ -16,6 +16,7 @@ from mp_worlds import (
     Flash,
     Guard,
     Power,
+    open_journal,
 )
 
 from dispenser.chain import Chain
@@ -102,7 +103,8 @@ files = load(sys.argv[1])
 told = {"bits": [], "empty": free()}
 install("a", files)
 told["one"] = free()
-install("b", files)
+# what lay there before had other files
+install("b", {path.replace("/c", "/old_c").replace("/p", "/old_p"): files[path] for path in files})
 cells = bytearray(b"\xff" * CELLS)
 store = KeyStore(Eeprom(cells, Power()))
 store.save(EPOCH, 0, ROOT_KEY)
@@ -117,4 +119,9 @@ except Restarted:
     held = load(ROOT + "/slots/b")
     told["whole"] = all(held.get(path) == data for path, data in new.items())
 told["free"] = free()
+vfs.umount(ROOT)
+vfs.mount(vfs.VfsLfs2(flash, progsize=256), ROOT)
+before = flash.counted()
+open_journal(ROOT + "/journal", Eeprom(cells, Power()), (486, 4096, 160))
+told["start"] = [b - a for a, b in zip(before, flash.counted())]
 print(json.dumps(told))
