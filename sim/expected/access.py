@@ -1,8 +1,10 @@
 """Accesses: what a beam tells while the lid is open."""
 
 from protocol.schema import UNKNOWN_DURATION
-from sim.expected.inputs import debounced, edges_of
+from sim.expected.bounce import settled
+from sim.expected.inputs import active_at, edges_of
 from sim.expected.terms import (
+    BEAMS,
     COLLAPSE_NS,
     EPSILON,
     FOREVER,
@@ -36,18 +38,24 @@ def beam(
     return [*records, *_end(dispenser, n, access, opening.closing)], broken
 
 
+def blind(boot: Boot, opening: Opening) -> bool:
+    """Whether all beams are broken when they are lit: no hand does that, their light is gone."""
+    return set(BEAMS) <= active_at(boot, opening.lit)
+
+
 def _breaks(boot: Boot, opening: Opening, name: str, debounce: int) -> tuple[list[Change], bool]:
     # debounced changes while it was lit, and whether it was broken at boot
     all_edges = edges_of(boot, name)
     before = [active for t, active in all_edges if t <= opening.lit]
     broken = before[-1] if before else name in boot.active
+    broken = broken and not blind(boot, opening)
     closing = opening.closing
     edges = [(t, active) for t, active in all_edges if opening.lit < t < closing.due]
     if broken and not opening.from_boot:
         edges.insert(0, (opening.lit, True))
     at_boot = broken and opening.from_boot
     changes = [
-        change for change in debounced(edges, at_boot, debounce * MS) if change.due < closing.due
+        change for change in settled(edges, at_boot, debounce * MS)[0] if change.due < closing.due
     ]
     still = changes[-1].active if changes else at_boot
     if still and closing.t != FOREVER:

@@ -22,12 +22,12 @@ from collections.abc import Iterable, Sequence
 from protocol.schema import TIME_BASE, Mode, Relation, ReminderStep, Settings, Window
 from sim.expected.questions import Questions
 from sim.expected.terms import BOOT_NS, FOREVER, MS, Boot, Expected
+from sim.expected.zone import local, moment
 
 SECOND_NS = 1000 * MS
 STEP_NS = 1_500 * MS
 _EDGE_NS = 3 * SECOND_NS
 """So near to a window's edge it is open on which side an access is."""
-_DAY_S = 86_400
 
 
 @dataclasses.dataclass(slots=True)
@@ -64,29 +64,12 @@ def days(
     return [*found, *(r for r in related if r.kind != "response")]
 
 
-def local(settings: Settings, t: int) -> tuple[int, int]:
-    """Return (day since Monday 2024-01-01, second of it) of a time in Unix ns."""
-    utc = t // SECOND_NS - TIME_BASE
-    offset = settings.transitions[0].offset
-    for transition in settings.transitions:
-        offset = transition.offset if transition.start <= utc else offset
-    return divmod(utc + offset_s(offset), _DAY_S)
-
-
-def offset_s(biased: int) -> int:
-    """Return seconds east of UTC of a transition's biased minutes."""
-    return (biased - 1440) * 60
-
-
 def _turns(settings: Settings, begin: int, end: int) -> Iterable[Turn]:
-    # a zone that stays as it is: the script's clocks do not change
-    offset = offset_s(settings.transitions[0].offset)
     first, last = local(settings, begin)[0], local(settings, end)[0]
     for day in range(first - 1, last + 1):
         for window in settings.windows:
             if window.weekdays >> day % 7 & 1:
-                seconds = TIME_BASE + day * _DAY_S + window.start * 60 - offset
-                start = seconds * SECOND_NS
+                start = moment(settings, day, window.start)
                 turn = Turn(window, start, start + window.length * 60 * SECOND_NS)
                 if turn.start >= begin:
                     yield turn

@@ -3,13 +3,25 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from protocol.schema import UNKNOWN_DURATION
-from sim.expected.terms import BOOT_NS, FOREVER, MS, TIME_NS, Boot, Change, Expected, Opening
+from sim.expected.bounce import Doubt, settled
+from sim.expected.terms import (
+    BEAMS,
+    BOOT_NS,
+    FOREVER,
+    MS,
+    TIME_NS,
+    Boot,
+    Change,
+    Expected,
+    Opening,
+)
 from sim.ledger import INPUTS
 
 
 def state(dispenser: str, boot: Boot) -> list[Expected]:
     """Return the STATE of what was active when the boot began."""
     counted = {name for name in boot.active if "lid" in boot.active or "beam" not in name}
+    counted -= set(BEAMS) if set(BEAMS) <= counted else set()  # their light is gone
     if not counted:
         return []
     mask = sum(1 << INPUTS.index(name) for name in counted)
@@ -33,26 +45,23 @@ def edges_of(boot: Boot, name: str) -> list[tuple[int, bool]]:
     return edges
 
 
+def active_at(boot: Boot, moment: int) -> set[str]:
+    """Return the inputs that are active then."""
+    active = set(boot.active)
+    for edge in boot.edges:
+        if edge.t <= moment:
+            (active.add if edge.active else active.discard)(edge.input)
+    return active
+
+
 def changes(boot: Boot, name: str, debounce: int) -> list[Change]:
     """Return an input's debounced changes; `debounce` in ms."""
-    return debounced(edges_of(boot, name), name in boot.active, debounce * MS)
+    return settled(edges_of(boot, name), name in boot.active, debounce * MS, boot.start)[0]
 
 
-def debounced(edges: Sequence[tuple[int, bool]], level: bool, hold: int) -> list[Change]:
-    """Return the changes that edges make; `hold` in ns."""
-    # edges that leave the debounced level and come back too soon are contact bounce
-    changes = []
-    first: int | None = None
-    ends = [*(t for t, _ in edges[1:]), FOREVER]
-    for (t, active), after in zip(edges, ends, strict=False):
-        first = t if first is None else first
-        if after - t < hold:
-            continue
-        if active != level:
-            changes.append(Change(first, t + hold, active))
-            level = active
-        first = None
-    return changes
+def doubts(boot: Boot, name: str, debounce: int) -> list[Doubt]:
+    """Return when an input was not believed any more."""
+    return settled(edges_of(boot, name), name in boot.active, debounce * MS, boot.start)[1]
 
 
 def durations(changes: Iterable[Change], active_at_boot: bool) -> list[tuple[Change, int]]:

@@ -4,14 +4,14 @@ import dataclasses
 import heapq
 from collections.abc import Iterable
 
-from protocol.schema import TIME_BASE, ExpiryReason, Mode, Question, Settings, Trigger
+from protocol.schema import ExpiryReason, Mode, Question, Settings, Trigger
 from sim.expected.terms import BOOT_NS, CORRECT_NS, MS, Boot, Expected
+from sim.expected.zone import local
 
 _SECOND_NS = 1000 * MS
 _MINUTE_NS = 60 * _SECOND_NS
 _STEP_NS = 1_500 * MS
 _REACTION_NS = 300 * MS
-_DAY_S = 86_400
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Questions:
             if due[0] <= now and self._may(now, due[1]):
                 self._due.remove(due)
                 return due[1]
-        minute = self._local(now)[1] // 60
+        minute = local(self._settings, now)[1] // 60
         for place, question in enumerate(questions):
             late = minute - question.minute
             timed = question.trigger == Trigger.set_time and 0 <= late < question.expiry
@@ -133,14 +133,14 @@ class Questions:
 
     def _may(self, now: int, place: int) -> bool:
         question = self._settings.questions[place]
-        day = self._local(now)[0]
+        day = local(self._settings, now)[0]
         most = 1 if question.trigger == Trigger.set_time else self._settings.sets
         on_day = question.weekdays >> day % 7 & 1
         return bool(on_day) and self._asked.get((place, day), 0) < most
 
     def _show(self, now: int, place: int) -> None:
         question = self._settings.questions[place]
-        day = self._local(now)[0]
+        day = local(self._settings, now)[0]
         self._asked[place, day] = self._asked.get((place, day), 0) + 1
         self._prompts += 1
         self._lit = Lit(question, self._prompts, now)
@@ -163,8 +163,3 @@ class Questions:
         times += [self._lit.expires] if self._lit else []
         times += [self._busy + MS] if self._busy >= now else []
         return min(times)
-
-    def _local(self, t: int) -> tuple[int, int]:
-        # the zone stays as it is
-        offset = (self._settings.transitions[0].offset - 1440) * 60
-        return divmod(t // _SECOND_NS - TIME_BASE + offset, _DAY_S)

@@ -32,6 +32,7 @@ JITTER_NS = 300 * MS
 HOLD_NS = 60 * MS
 EPSILON = 1
 FOREVER = 1 << 63
+BEAMS = tuple(f"beam{n}" for n in range(1, 5))
 
 Fields = tuple[tuple[str, int], ...]
 
