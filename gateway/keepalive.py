@@ -2,7 +2,7 @@
 
 _LEAST = 60.0
 _STABLE = 86_400.0
-_RARELY = {"hourly": 21_600, "daily": 65_535}
+_RARELY = {"hourly": 43_200, "daily": 65_535}
 
 
 class Keepalive:

@@ -2,13 +2,16 @@
 
 Run behind a cell by tests.bench.cellular. Time jumps to the next timer when nothing is under way
 and nothing has come for a moment; it stands still while the broker owes an answer. After each
-phase a line is printed, and one is read before the next.
+phase a line is printed, and one is read before the next; so also every four minutes, for the
+backend's sake. The kernel's probes of a silent peer know only real time: when they would come is
+counted, and what one costs is measured at the end.
 """
 
 import asyncio
 import json
 import random
 import selectors
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -21,10 +24,10 @@ from gateway import config, pump
 from gateway.clock import Clock
 from gateway.counters import Counters
 from gateway.database import Database
+from gateway.listener import Message
 from gateway.publisher import Publisher
 from gateway.spool import TABLES, Link, Spool
 from gateway.traffic import Traffic
-from gateway.listener import Message
 from gateway.uplink import Uplink
 from protocol import schema, wire
 
@@ -32,6 +35,8 @@ D, E = "01" * 8, 77
 _QUIET_S = 0.06  # longer than an acknowledgement is delayed on Linux (40 ms, tcp(7))
 _STUCK_S = 20.0
 _DAY = 86_400.0
+_TICK = 240.0
+PROBES = 5
 _HEAD = bytes.fromhex("0001")
 
 
@@ -40,6 +45,7 @@ class WarpLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.heard = 0.0  # virtual time at which something came last
         self.busy: Callable[[], bool] = lambda: False
         selector = _Selector()
         selector.warp = self
@@ -61,6 +67,7 @@ class _Selector(selectors.DefaultSelector):
             found = super().select(0 if timeout == 0 or calm else 0.002)
             if found:
                 self.last = time.monotonic()
+                self.warp.heard = self.warp.now
                 return found
             if timeout == 0:
                 return found
@@ -108,7 +115,11 @@ class Month:
         self._hold_time()
         self.spool = Spool(self._database, clock.unix)
         traffic = Traffic(0, counters, clock.unix)
-        self.uplink = Uplink(settings.uplink, "gw-1", tls, counters, clock, traffic)
+        profile = settings.publishing.profile
+        self.uplink = Uplink(
+            settings.uplink, "gw-1", tls, counters, clock, traffic, profile=profile
+        )
+        self.probes = 0
         self.publisher = Publisher(
             *("gw-1", settings.uplink, self.spool, self.uplink, counters, clock),
             settings.publishing,
@@ -156,6 +167,30 @@ class Month:
             await self.record(kind, data)
         await asyncio.sleep(begin + _DAY - self.loop.time())
 
+    async def probe(self) -> None:
+        """Count the kernel's probes: one whenever nothing has come for so long."""
+        after = self.uplink._keepalive.probe_after
+        while after is not None:
+            due = self.loop.heard + after
+            await asyncio.sleep(due - self.loop.time())
+            if self.loop.heard + after <= self.loop.time():
+                self.loop.heard = self.loop.time()
+                self.probes += self.uplink.connected
+
+    async def tick(self) -> None:
+        """Let the backend know what time it is."""
+        while True:
+            _tell({"tick": self._unix() - schema.TIME_BASE})
+            await asyncio.sleep(_TICK)
+
+    def probe_for_real(self) -> None:
+        """Let the kernel probe `PROBES` times, a second apart."""
+        sock = self.uplink._client.socket()  # type: ignore[union-attr]
+        for name in (socket.TCP_KEEPINTVL, socket.TCP_KEEPIDLE):
+            sock.setsockopt(socket.IPPROTO_TCP, name, 1)
+        time.sleep(PROBES + 0.5)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 3600)
+
     def spread(self) -> list[float]:
         """18 events at any time from 7 to 22 o'clock."""
         return sorted(self._dice.uniform(7 * 3600.0, 22 * 3600.0) for _ in range(18))
@@ -185,26 +220,37 @@ async def main(wanted: dict[str, Any]) -> None:
     await begin(month.publisher.run, [])
     month.publisher.greeted(D, hello, body)
     await begin(month.uplink.run, Listener(month.publisher))
+    await begin(month.probe)
+    await begin(month.tick)
     await asyncio.sleep(900)
     _end_of("begin", month)
-    for _ in range(wanted["days"]):
-        await month.day(month.spread())
-    _end_of("spread", month)
-    for _ in range(wanted["days"]):
-        await month.day(month.doses())
-    _end_of("doses", month)
+    for name in ("spread", "doses"):
+        # what a day leaves to the next, it gets from the one before
+        for day in range(-1, wanted["days"]):
+            await month.day(getattr(month, name)())
+            if day < 0:
+                _end_of("warm", month)
+        _end_of(name, month)
     await month.record(0x24, bytes.fromhex("0001040000000000"))
     await asyncio.sleep(900)
     _end_of("urgent", month)
-    if wanted["profile"] == "prompt":
+    if month.publisher._schedule.stays:
         month.uplink._end(month.uplink._number, "the bench ends it")
         await asyncio.sleep(900)
-    _end_of("reconnect", month)
+        _end_of("reconnect", month)
+        if month.uplink._keepalive.probe_after is not None:
+            month.probe_for_real()
+            _end_of("probes", month)
 
 
 def _end_of(phase: str, month: Month) -> None:
     counts = {name: count for name, count in month.counters if count}
-    print(json.dumps({"phase": phase, "counters": counts}), flush=True)
+    _tell({"phase": phase, "counters": counts, "probes": month.probes})
+    month.probes = 0
+
+
+def _tell(what: dict[str, Any]) -> None:
+    print(json.dumps(what), flush=True)
     sys.stdin.readline()
 
 
