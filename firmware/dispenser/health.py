@@ -79,7 +79,9 @@ class Upkeep:
         self._sound = self._confirmed = False
 
     def start(self):
-        self._slots.start()
+        # what is told of a release is marked as told: not before it is on flash
+        if not self._recorder.holds():
+            self._slots.start()
 
     def step(self):
         # ms until the next if that cannot wait for the next beat, else None
@@ -107,10 +109,13 @@ class Upkeep:
     def _settle(self, now):
         if not self._sound and now >= _SOUND_S:
             self._sound = True
+            self._slots.start()
             self._world.went_well()
         if not self._confirmed and now >= _CONFIRM_S:
             self._confirmed = True
             if not self._slots.confirmed():
+                self._recorder.announce()
+                self._slots.start()
                 self._confirm()
 
     def _confirm(self):

@@ -80,8 +80,12 @@ class Recorder:
     def _offer(self, kind, values, tick, mode):
         self._waiting = [entry for entry in self._waiting if entry[0] != kind]
         self._waiting.append((kind, values, tick, mode))
-        if not (self._looping and self._silent):
+        if not self.holds():
             self.announce()
+
+    def holds(self):
+        # whether what is not about the patient has to wait, in memory only
+        return self._looping and self._silent
 
     def _append(self, kind, values, tick, mode):
         self._put(kind, values, self._clock.stamp(tick, mode))
