@@ -185,9 +185,15 @@ def _parsed(board: str) -> bool:
     from sim import targets
 
     try:
-        return targets.parse(board) is not None
+        spec = targets.parse(board)
     except targets.TargetError as error:
         raise _usage(str(error)) from None
+    if spec is None:
+        return False
+    for port in filter(None, (spec.port, spec.fixture)):
+        if not port.exists():
+            raise _usage(f"no port {port}: `ls /dev/serial/by-id` tells what is plugged in")
+    return True
 
 
 def _own_folder(runs: Path, what: str) -> Path:

@@ -36,6 +36,7 @@ __all__ = ["GATEWAY", "Dispenser", "World", "WorldError"]
 
 GATEWAY = "gw-1"
 _TECH_WITHIN = 40.0
+_REAL_TECH_WITHIN = 300.0
 _ANSWERS_WITHIN = 20.0
 _MADE_AT_ONCE = 4
 
@@ -206,7 +207,8 @@ class World:
         self.ledger.append(Tech(t=self.clock.now_ns, dispenser=dispenser.name, tech=what))
         command = dosewire(what, "--port", str(dispenser.board.port), *words)
         log = self.logs / "tech.log"
-        return await self.clock.paced(run(name, command, log, _TECH_WITHIN))
+        within = _TECH_WITHIN if self._serial is None else _REAL_TECH_WITHIN
+        return await self.clock.paced(run(name, command, log, within))
 
     async def _serve(self) -> None:
         await self.broker.start()
