@@ -273,7 +273,10 @@ class Publisher:
         self._schedule.active(self._now())
         urgent = [record for record in added if self._lanes.urgent(record.raw)]
         at = self._now() + self._schedule.gather
-        due = self._lanes.due((record.raw for record in added), at)
+        new = sum(record.seq >= stream.end for record in added)
+        # what was read ahead of the cursor is held already when the cursor passes it
+        held = end - stream.end > new
+        due = at if held else self._lanes.due((record.raw for record in added), at)
         self._incidents.read(dispenser, epoch, added)
         passed = stream.last.next if stream.last else 0
         for record in added:

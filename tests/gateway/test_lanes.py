@@ -198,6 +198,24 @@ def test_an_urgent_record_read_ahead_of_the_backlog_is_published_ahead(tmp_path:
     asyncio.run(scenario())
 
 
+def test_what_was_read_ahead_waits_no_longer_than_the_rest(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with publisher_bench(tmp_path, config.Publishing(coalesce=50)) as b:
+            await _opened(b)
+            await b.add(5, 8, ahead=True)
+            await b.pass_time(60)
+            assert b.link.seqs() == []
+            await b.add(1, 4)
+            await b.pass_time(51)
+            assert b.link.seqs() == [1, 2, 3, 4]
+            # the cursor passes what the spool holds since then: nothing of it is new
+            await b.add(5, 8)
+            await b.pass_time(51)
+            assert b.link.seqs() == list(range(1, 9))
+
+    asyncio.run(scenario())
+
+
 def test_what_a_trimmed_gap_names_is_published_though_the_watermark_passed_it(
     tmp_path: Path,
 ) -> None:
