@@ -8,7 +8,10 @@ from tests.support.micropython import ROOT
 
 BEGIN = "<!-- figures: made by `make bench BENCH={name}` -->"
 END = "<!-- end of figures -->"
-PAGES = {"firmware": ROOT / "docs" / "firmware.md"}
+PAGES = {
+    "firmware": ROOT / "docs" / "firmware.md",
+    "gateway": ROOT / "docs" / "gateway.md",
+}
 """Benches whose figures stand on a page."""
 
 
