@@ -9,7 +9,7 @@ from enum import IntEnum
 from protocol.schema import Fault, Response
 from sim.backend.evidence.calendar import Date, Mark
 from sim.backend.evidence.dates import adherence_day, local
-from sim.backend.evidence.entries import Kind
+from sim.backend.evidence.entries import Kind, regimen_of
 from sim.backend.evidence.events import Event, Key
 from sim.backend.evidence.monitored import Period
 from sim.backend.evidence.prompts import answers
@@ -35,12 +35,17 @@ class Need(IntEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Item:
-    """An open item; `name` is the value of the entry `reviewed` that closes it."""
+    """An open item; `name` is the value of the entry `reviewed` that closes it.
+
+    `last`: its last date, None while it lasts; `gravest`: nothing of its need comes before it.
+    """
 
     name: str
     need: Need
     text: str
     since: dt.date
+    last: dt.date | None = None
+    gravest: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,12 +73,14 @@ class Glance:
     """One patient. Times are on the patient's wall clock; `heard`: any record, `last`: an access.
 
     `squares`: the last 30 dates, today at the end. `cause`: of the dates
-    that are not known up to now, if there are two or more; `period`: the current supply period.
+    that are not known up to now, if there are two or more; `period`: the current supply period,
+    `before` the one before it; `due`: accesses expected today by compartment.
     """
 
     episode: str
     patient: str
     site: str
+    zone: str
     today: dt.date
     last: dt.datetime | None
     heard: dt.datetime | None
@@ -82,6 +89,8 @@ class Glance:
     items: list[Item]
     cause: Cause | None
     period: Period | None
+    before: Period | None
+    due: dict[int, int]
 
     @property
     def need(self) -> Need:
@@ -97,7 +106,9 @@ class Glance:
 def glance(evidence: Evidence) -> Glance:
     """Return what is to be seen of an episode at the evidence's moment."""
     zone, now = evidence.zone, evidence.basis.now
-    patient, site, _ = evidence.programme.only(Kind.EPISODE, evidence.episode)[0].value.split()
+    patient, site, zone_name = evidence.programme.only(Kind.EPISODE, evidence.episode)[
+        0
+    ].value.split()
     day = adherence_day(now, zone, evidence.basis.cut)
     taken = [each.at for accesses in evidence.recorded.accesses.values() for each in accesses]
     heard = [event.at for event in evidence.mine if event.at is not None]
@@ -109,6 +120,7 @@ def glance(evidence: Evidence) -> Glance:
         episode=evidence.episode,
         patient=patient,
         site=site,
+        zone=zone_name,
         today=local(now, zone).date(),
         last=max(taken).astimezone(zone) if taken else None,
         heard=local(max(heard), zone) if heard else None,
@@ -117,7 +129,18 @@ def glance(evidence: Evidence) -> Glance:
         items=_open(evidence),
         cause=silent[-1].silence.cause if len(silent) >= _ALARMING else None,
         period=supply[-1] if supply else None,
+        before=supply[-2] if len(supply) > 1 else None,
+        due=_due(evidence, day),
     )
+
+
+def _due(evidence: Evidence, day: dt.date) -> dict[int, int]:
+    due: dict[int, int] = {}
+    for entry in evidence.programme.only(Kind.REGIMEN, evidence.episode):
+        found = regimen_of(entry, day)
+        if found is not None and day in found[1].span:
+            due[found[0]] = found[1].expected_on(day)
+    return {compartment: due[compartment] for compartment in sorted(due)}
 
 
 def _square(date: dt.date, known: Date | None, evidence: Evidence) -> Square:
@@ -156,7 +179,7 @@ def _open(evidence: Evidence) -> list[Item]:
     every = [*_missed(evidence), *_severe(evidence), *_silent(evidence)]
     every += [*_faults(evidence), *_refills(evidence)]
     left = [item for item in every if item.name not in reviewed]
-    return sorted(left, key=lambda item: (-item.need, every.index(item)))
+    return sorted(left, key=lambda item: (-item.need, -item.gravest, every.index(item)))
 
 
 def _missed(evidence: Evidence) -> Iterator[Item]:
@@ -165,7 +188,7 @@ def _missed(evidence: Evidence) -> Iterator[Item]:
     run = _trailing(known, Mark.MISSED)
     if len(run) >= _ALARMING:
         text = f"No access for {len(run)} days, the dispenser was awake"
-        yield Item(f"missed {run[0].date}", Need.PATIENT, text, run[0].date)
+        yield Item(f"missed {run[0].date}", Need.PATIENT, text, run[0].date, run[-1].date)
 
 
 def _severe(evidence: Evidence) -> Iterator[Item]:
@@ -179,9 +202,9 @@ def _severe(evidence: Evidence) -> Iterator[Item]:
         if event.data.button >= SEVERE:
             by_date[date] = event
     for date, event in by_date.items():
-        data = event.data
-        word = "very severe" if isinstance(data, Response) and data.button > SEVERE else "severe"
-        yield Item(f"severe {_name(event.key)}", Need.PATIENT, f"Answer: {word}", date)
+        very = isinstance(event.data, Response) and event.data.button > SEVERE
+        text = f"Answer: {'very severe' if very else 'severe'}"
+        yield Item(f"severe {_name(event.key)}", Need.PATIENT, text, date, date, very)
 
 
 def _silent(evidence: Evidence) -> Iterator[Item]:
@@ -206,7 +229,7 @@ def _refills(evidence: Evidence) -> Iterator[Item]:
         date = by_key[key].date(evidence.zone) if key in by_key else None
         if date is not None:
             text = "Was this opening a refill? A person decides"
-            yield Item(f"refill {_name(key)}", Need.DECIDE, text, date)
+            yield Item(f"refill {_name(key)}", Need.DECIDE, text, date, date)
 
 
 def _name(key: Key) -> str:

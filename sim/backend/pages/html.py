@@ -7,7 +7,7 @@ from html import escape
 from urllib.parse import quote, urlencode
 
 from sim.backend.evidence.silence import Cause
-from sim.backend.pages.glance import Glance, Need, short
+from sim.backend.pages.glance import Glance, Item, Need, short
 from sim.backend.pages.pictures import (
     LEGEND,
     NEEDS,
@@ -37,31 +37,42 @@ def patient(view: View, glance: Glance) -> str:
     """Return the page of one patient."""
     need = f"{badge(glance.need, 18)} {NEEDS[glance.need]}"
     back = f'<a href="/site/{quote(glance.site, safe="")}">Site {escape(glance.site)}</a>'
-    legend = "".join(
-        f'<span><svg aria-hidden="true" width="16" height="16" viewBox="-8 -8 16 16">'
-        f"{mark(kind, 14)}</svg>{word}</span>"
-        for kind, word in LEGEND.items()
-    )
     return _page(
         view,
         f'<header><h1>{escape(glance.patient)}</h1><p class="need">{need}</p>'
-        f'<p class="right">{back}</p></header>'
+        f'<p class="right quiet">times of {escape(glance.zone)}</p><p>{back}</p></header>'
         f'<div class="facts">{_facts(glance)}</div>'
         '<div class="patient">'
-        '<section class="card" style="grid-row:span 2"><h2>Access, last 30 days</h2>'
-        f'{calendar(glance.squares, glance.squares[-1].date)}<div class="legend">{legend}</div>'
-        "</section>"
+        '<section class="card" style="grid-row:span 2">'
+        f"<h2>Access, last 30 days; {_due(glance)}</h2>"
+        f"{calendar(glance.squares, glance.squares[-1].date)}{_legend()}</section>"
         f'<section class="card"><h2>{_symptom_title(glance)}</h2>'
         f"{trend(glance.squares, glance.symptoms)}</section>"
         f'<section class="card"><h2>Open items</h2>{_items(glance)}</section></div>',
     )
 
 
+def _legend() -> str:
+    words = "".join(
+        f'<span><svg aria-hidden="true" width="16" height="16" viewBox="-8 -8 16 16">'
+        f"{mark(kind, 14)}</svg>{word}</span>"
+        for kind, word in LEGEND.items()
+    )
+    return f'<div class="legend">{words}</div>'
+
+
+def _due(glance: Glance) -> str:
+    if not any(glance.due.values()):
+        return "nothing due today"
+    due = [f"{times} from compartment {n}" for n, times in glance.due.items() if times]
+    return f"due a day: {', '.join(due)}"
+
+
 def _facts(glance: Glance) -> str:
     facts = (
         ("Last access", *_last(glance)),
         ("Dispenser", *_dispenser(glance)),
-        ("Monitored days", *_monitored(glance)),
+        _monitored(glance),
     )
     return "".join(
         f'<div class="card"><span class="quiet">{name}</span><b>{escape(fact)}</b>'
@@ -86,12 +97,13 @@ def _dispenser(glance: Glance) -> tuple[str, str]:
     return word, f"{heard}; says nothing of the patient"
 
 
-def _monitored(glance: Glance) -> tuple[str, str]:
-    if glance.period is None:
-        return "None yet", "the first one begins the first supply period"
-    number = min(30, (glance.today - glance.period.start).days + 1)
-    told = f"day {number} of 30, supply period {glance.period.number}"
-    return str(glance.period.monitored), f"access or response; {told}"
+def _monitored(glance: Glance) -> tuple[str, str, str]:
+    period, before = glance.period, glance.before
+    if period is None:
+        return "Monitored days", "None yet", "the first one begins the first supply period"
+    told = f"day {min(30, (glance.today - period.start).days + 1)} of 30; access or response"
+    earlier = f"; period {before.number}: {before.monitored}" if before else ""
+    return f"Monitored days, period {period.number}", str(period.monitored), told + earlier
 
 
 def _symptom_title(glance: Glance) -> str:
@@ -107,12 +119,19 @@ def _items(glance: Glance) -> str:
     shown = glance.items[:4]
     rows = [
         f"<li>{badge(item.need)}<span>{escape(item.text)}</span>"
-        f'<span class="quiet">since {item.since:%-d %b}</span></li>'
+        f'<span class="quiet">{_when(item)}</span></li>'
         for item in shown
     ]
     if len(glance.items) > len(shown):
         rows.append(f'<li class="quiet">and {len(glance.items) - len(shown)} more</li>')
     return f'<ul class="items">{"".join(rows)}</ul>'
+
+
+def _when(item: Item) -> str:
+    if item.last is None:
+        return f"since {item.since:%-d %b}"
+    first = "" if item.last == item.since else f"{item.since:%-d %b} to "
+    return f"{first}{item.last:%-d %b}"
 
 
 def site(view: View, name: str, page: int, find: str) -> str:
@@ -129,7 +148,7 @@ def site(view: View, name: str, page: int, find: str) -> str:
     page = min(max(page, 1), last + 1)
     shown = found[(page - 1) * ROWS : page * ROWS]
     rows = "".join(_row(glance) for glance in shown)
-    list_ = _HEADS + rows if rows else '<p class="quiet">Nobody found.</p>'
+    list_ = _HEADS + rows + _legend() if rows else '<p class="quiet">Nobody found.</p>'
     return _page(
         view,
         f"<header><h1>Site {escape(name)}</h1>"
@@ -141,10 +160,10 @@ def site(view: View, name: str, page: int, find: str) -> str:
     )
 
 
-def urgency(glance: Glance) -> tuple[int, int, str]:
-    """Sort by need, then by the oldest open item, then by name."""
+def urgency(glance: Glance) -> tuple[int, bool, int, str]:
+    """Sort by need, then by a very severe answer, then by the oldest open item, then by name."""
     since = min((item.since.toordinal() for item in glance.items), default=0)
-    return -glance.need, since, glance.patient
+    return -glance.need, not any(item.gravest for item in glance.items), since, glance.patient
 
 
 def _row(glance: Glance) -> str:

@@ -27,13 +27,14 @@ _CLASSES = {
     Mark.AWAY: "away",
     Mark.NOT_DUE: "idle",
 }
-LEGEND = {
+LEGEND: dict[Mark | None, str] = {
     Mark.REACHED: "all reached",
     Mark.PARTLY: "some reached",
     Mark.MISSED: "none reached",
     Mark.SILENT: "not known",
     Mark.AWAY: "away",
     Mark.NOT_DUE: "nothing due",
+    None: "not over, or not observed",
 }
 
 
@@ -108,7 +109,7 @@ def _extra(square: Square, x: float, y: float) -> str:
 
 
 def _told(square: Square) -> str:
-    words = LEGEND[square.mark] if square.mark else "not over or not observed"
+    words = LEGEND[square.mark]
     cause = f": {short(square.cause)}" if square.cause else ""
     excess = f", {square.excess} more than expected" if square.excess else ""
     return f"{square.date}: {words}{cause}, {square.accesses} accesses{excess}"
@@ -116,7 +117,7 @@ def _told(square: Square) -> str:
 
 def _summary(squares: Sequence[Square]) -> str:
     counts = Counter(square.mark for square in squares if square.mark)
-    told = ", ".join(f"{LEGEND[kind]} {counts[kind]}" for kind in LEGEND if counts[kind])
+    told = ", ".join(f"{LEGEND[kind]} {counts[kind]}" for kind in Mark if counts[kind])
     return f"Access on {len(squares)} days: {told or 'none observed yet'}"
 
 

@@ -10,7 +10,7 @@ from sim.backend.evidence.calendar import Mark
 from sim.backend.evidence.entries import Kind
 from sim.backend.evidence.ledger import Ledger
 from sim.backend.evidence.silence import Cause
-from sim.backend.pages import html
+from sim.backend.pages import html, pictures
 from sim.backend.pages.cohort import LEDGER, STORE, Plan, make
 from sim.backend.pages.glance import Need
 from sim.backend.pages.lives import Story
@@ -121,6 +121,43 @@ def test_who_needs_a_look_comes_first(view):
     names = [page.index(f">{of(view, story).patient}<") for story in
              (Story.DRIFTING, Story.UNPLUGGED, Story.REFILLING, Story.REGULAR)]  # fmt: skip
     assert names == sorted(names)
+
+
+def test_the_worst_answer_comes_before_older_ones_and_is_never_hidden(view):
+    glance = of(view, Story.FLARE)
+    assert glance.items[0].text == "Answer: very severe"
+    milder = [dataclasses.replace(item, gravest=False) for item in glance.items]
+    calm = dataclasses.replace(glance, episode="calm", patient="A-calm", items=milder)
+    assert sorted([calm, glance], key=html.urgency) == [glance, calm]
+    long = [item for item in glance.items if not item.gravest] * 3
+    crowded = html.patient(view, dataclasses.replace(glance, items=[glance.items[0], *long]))
+    assert "very severe</span>" in crowded and "more</li>" in crowded
+
+
+def test_what_is_over_is_not_said_to_last(view):
+    drifting = html.patient(view, of(view, Story.DRIFTING))
+    assert ">17 Nov to 21 Nov<" in drifting and ">16 Nov<" in drifting
+    assert ">since 17 Nov<" in html.patient(view, of(view, Story.UNPLUGGED))
+
+
+def test_a_count_that_has_just_begun_stands_beside_the_one_before(view):
+    glance = of(view, Story.DRIFTING)
+    assert (glance.period.number, glance.before.number) == (2, 1)
+    assert f"period 1: {glance.before.monitored}" in html.patient(view, glance)
+    assert glance.before.monitored == marks(glance).count("R") + 1  # and one before the picture
+    assert of(view, Story.NEW).before is None
+
+
+def test_what_is_due_and_whose_clock_it_is_are_told(view):
+    page = html.patient(view, of(view, Story.REGULAR))
+    assert "due a day: 1 from compartment 1" in page and "times of Europe/Zurich" in page
+    nothing = dataclasses.replace(of(view, Story.REGULAR), due={1: 0})
+    assert "nothing due today" in html.patient(view, nothing)
+
+
+def test_every_mark_of_a_page_is_in_its_legend(view):
+    for page in (html.patient(view, of(view, Story.NEW)), html.site(view, "north", 1, "")):
+        assert all(f"</svg>{word}<" in page for word in pictures.LEGEND.values())
 
 
 def test_whatever_a_name_is_it_stays_a_name(view):
