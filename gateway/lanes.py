@@ -1,6 +1,6 @@
 """What is urgent, what can wait for company, and what causes no publication at all."""
 
-from collections.abc import Iterable
+from collections.abc import Set
 
 from gateway import config
 from gateway.gaps import type_of
@@ -25,8 +25,6 @@ class Lanes:
             return len(raw) <= _BUTTON_AT or raw[_BUTTON_AT] >= self._from_button
         return kind in (RecordType.tamper, RecordType.fault)
 
-    def due(self, raws: Iterable[bytes], at: float) -> float:
-        """Return when records are to be published: `at`, or infinity: with others only."""
-        if all(type_of(raw) in _NEVER_A_CAUSE for raw in raws):
-            return float("inf")
-        return at
+    def due(self, kinds: Set[int], at: float) -> float:
+        """Return when records of these types are to be published: `at`, or with others only."""
+        return float("inf") if kinds <= _NEVER_A_CAUSE else at

@@ -15,9 +15,9 @@ from gateway.clock import Clock
 from gateway.counters import Counters
 from gateway.database import SpoolError
 from gateway.device import Device
-from gateway.gaps import doubt_of
+from gateway.gaps import doubt_of, type_of
 from gateway.incidents import Incidents
-from gateway.lanes import Lanes
+from gateway.lanes import MAY_BE_URGENT, Lanes
 from gateway.marking import Marking
 from gateway.outbox import Link, Outbox
 from gateway.pause import Pause
@@ -28,6 +28,7 @@ from gateway.spool import Spool, is_sound
 from gateway.stream import Stream
 from gateway.watermarks import parse
 from protocol import schema
+from protocol.schema import RecordType
 
 _log = logging.getLogger(__name__)
 _MAX_INBOX = 1000
@@ -35,6 +36,7 @@ _LONGEST_IDLE = 60.0
 _ASK_AGAIN = 5.0
 _SPOOL_REST = 1.0
 _ASKED_IN_VAIN = 3
+_FEW = 8
 
 
 class Publisher:
@@ -101,9 +103,11 @@ class Publisher:
     def committed(self, dispenser: str, epoch: int, added: Sequence[Record], end: int) -> None:
         """Take note of records in the spool: those that are new, end of what was read.
 
-        While nothing else is to be done the urgent ones among them are published at once.
+        If they are few and nothing else is to be done, the urgent ones are published at once; of
+        many the ACK goes first.
         """
-        if self._resting and not self._inbox and not self._wake.is_set():
+        idle = self._resting and not self._inbox and not self._wake.is_set()
+        if idle and len(added) <= _FEW:
             self._came(dispenser, epoch, added, end)
             while self._out.flowing and self._launch_any_urgent():
                 pass
@@ -271,17 +275,21 @@ class Publisher:
     def _came(self, dispenser: str, epoch: int, added: Sequence[Record], end: int) -> None:
         stream = self._streams.of(dispenser, epoch)
         self._schedule.active(self._now())
-        urgent = [record for record in added if self._lanes.urgent(record.raw)]
-        at = self._now() + self._schedule.gather
+        # of many records few are of a kind to look at
+        kinds = {type_of(record.raw) for record in added}
+        urgent = []
+        if not kinds.isdisjoint(MAY_BE_URGENT):
+            urgent = [record for record in added if self._lanes.urgent(record.raw)]
         new = sum(record.seq >= stream.end for record in added)
         # what was read ahead of the cursor is held already when the cursor passes it
         held = end - stream.end > new
-        due = at if held else self._lanes.due((record.raw for record in added), at)
+        at = self._now() + self._schedule.gather
+        due = at if held else self._lanes.due(kinds, at)
         self._incidents.read(dispenser, epoch, added)
-        passed = stream.last.next if stream.last else 0
-        for record in added:
-            span = doubt_of(record.raw, passed)
-            if span is not None:
+        if RecordType.gap in kinds:
+            passed = stream.last.next if stream.last else 0
+            spans = (doubt_of(record.raw, passed) for record in added)
+            for span in filter(None, spans):
                 stream.doubt(span)
         stream.added([record.seq for record in added], end, due, urgent)
         if urgent:

@@ -269,8 +269,9 @@ class Stream:
     def _is_wanted(self, seq: int) -> bool:
         if seq in self.early:
             return False
-        in_doubt = any(first <= seq <= last for first, last in self.doubts)
-        return in_doubt or not self._is_stored(seq)
+        if not self._is_stored(seq):
+            return True
+        return any(first <= seq <= last for first, last in self.doubts)
 
     def _is_settled(self, span: Span) -> bool:
         first, last = span
