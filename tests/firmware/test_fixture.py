@@ -1,6 +1,7 @@
 """The fixture's firmware under MicroPython: what it drives on each command."""
 
 import asyncio
+import dataclasses
 import os
 import tty
 from pathlib import Path
@@ -13,6 +14,12 @@ from tests.sim.board.bench import MPREMOTE
 
 ROOT = Path(__file__).parent.parent.parent / "firmware"
 PICO = board.load("pico")
+SUPPLY = "ir_supply"
+# what drives the dispenser's emitters is an input of the fixture, and its inputs are outputs
+BENCH = dataclasses.replace(
+    PICO, inputs={SUPPLY: board.Input(PICO.outputs[SUPPLY], 1, False, 0)}, outputs={}
+)
+NAMES = {f"gpio{part.pin}": name for name, part in PICO.inputs.items()}
 
 
 async def _copy(port: Path) -> None:
@@ -48,8 +55,8 @@ def test_each_command_closes_or_opens_its_line(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         emulated = EmulatedBoard(
-            tmp_path, PICO, name="fixture",
-            on_output=lambda event: levels.__setitem__(event.name, event.value),
+            tmp_path, BENCH, name="fixture",
+            on_output=lambda event: levels.__setitem__(NAMES.get(event.name, ""), event.value),
         )  # fmt: skip
         try:
             await emulated.power_on()
@@ -59,6 +66,7 @@ def test_each_command_closes_or_opens_its_line(tmp_path: Path) -> None:
             await emulated.wait_for(lambda: len(levels) >= 1, 30)
             fixture = Fixture(emulated)
             await _commands(fixture, levels)
+            await _light(emulated, fixture, levels)
             fixture.close()
         finally:
             await emulated.close()
@@ -86,3 +94,18 @@ async def _commands(fixture: Fixture, levels: dict[str, int]) -> None:
     for wrong in ("lid", "lid 2", "all 1", "\x01\x7f"):
         assert (await fixture.ask(wrong)).startswith("error")
     assert "lid 0" in await fixture.ask("show")
+
+
+async def _light(emulated: EmulatedBoard, fixture: Fixture, levels: dict[str, int]) -> None:
+    # by the board's data: a beam that is lit and whole is low
+    assert await fixture.ask("beam3 1") == "ok beam3 1"
+    emulated.set_input(SUPPLY, True)
+    await emulated.wait_for(lambda: levels["beam2"] == 0, 30)
+    assert levels["beam3"] == 1
+    assert await fixture.ask("beam3 0") == "ok beam3 0"
+    assert levels["beam3"] == 0
+    emulated.set_input(SUPPLY, False)
+    await emulated.wait_for(lambda: levels["beam2"] == levels["beam3"] == 1, 30)
+    # and once more: it waits for the next pulse
+    emulated.set_input(SUPPLY, True)
+    await emulated.wait_for(lambda: levels["beam2"] == levels["beam3"] == 0, 30)

@@ -17,6 +17,10 @@ from sim.board.emulated import EmulatedBoard, OutputEvent
 PICO = board.load("pico")
 FIRMWARE = Path(__file__).parent.parent.parent / "firmware"
 SUPPLY = "ir_supply"
+_SLOW_S = 0.1
+"""An emulated fixture on a busy machine may follow the supply so late, a Pico does at once:
+until then the beams stay as they were. The emulated dispenser knows by itself when they are dark.
+"""
 BY_PIN = {f"gpio{part.pin}": name for name, part in PICO.inputs.items()}
 
 
@@ -34,15 +38,38 @@ class Wired:
             folder / "fixture", other, name="fixture", on_output=self._drawn
         )
         install(folder / "fixture" / "flash.img")
+        self._levels: dict[str, int] = {}
+        self._active: dict[str, bool] = {}
+        self._answering = False
+        self._answers = asyncio.get_running_loop().call_later(0, lambda: None)
 
     def _lit(self, event: OutputEvent) -> None:
-        if event.name == SUPPLY:
-            self.fixture.set_input(SUPPLY, event.value > 0)
+        if event.name != SUPPLY:
+            return
+        lit = event.value > 0
+        self.fixture.set_input(SUPPLY, lit)
+        self._answers.cancel()
+        self._answering = False
+        if lit:
+            self._answers = asyncio.get_running_loop().call_later(_SLOW_S, self._answered)
+
+    def _answered(self) -> None:
+        self._answering = True
+        for name, level in self._levels.items():
+            self._wire(name, level)
 
     def _drawn(self, event: OutputEvent) -> None:
         name = BY_PIN.get(event.name)
         if name and event.kind == "level":
-            self.dispenser.set_input(name, event.value == PICO.inputs[name].active)
+            self._levels[name] = event.value
+            if self._answering or not PICO.inputs[name].lit_by:
+                self._wire(name, event.value)
+
+    def _wire(self, name: str, level: int) -> None:
+        active = level == PICO.inputs[name].active
+        if self._active.get(name, False) != active:
+            self._active[name] = active
+            self.dispenser.set_input(name, active)
 
 
 def install(path: Path) -> None:
