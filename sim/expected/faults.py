@@ -23,6 +23,7 @@ from sim.ledger import INPUTS
 PULSE_NS = 61_000 * MS
 _STUCK_NS = {"button": 300_000 * MS, "beam": 600_000 * MS, "lid": 86_400_000 * MS}
 _CHANGED_NS = 1_500 * MS
+_TOGETHER_NS = 100 * MS
 _NO_INPUT = 255
 _ALL_BEAMS = sum(1 << INPUTS.index(beam) for beam in BEAMS)
 Span = tuple[int, int]
@@ -121,14 +122,18 @@ def _unseen(t: int, until: int) -> str:
 
 def _tampered(dispenser: str, n: int, boot: Boot, lid: Sequence[Change]) -> list[Expected]:
     found = []
-    dark = set(_all_broken(boot))
+    dark = list(_all_broken(boot))
     for beam in BEAMS:
         edges = inputs.edges_of(boot, beam)
         for at, (t, active) in enumerate(edges):
             end = edges[at + 1][0] if at + 1 < len(edges) else boot.end
-            if active and (t, end) not in dark:
+            if active and not any(_together((t, end), span) for span in dark):
                 found += _tamper(dispenser, n, beam, t, _closed_until(lid, t, end))
     return found
+
+
+def _together(one: Span, other: Span) -> bool:
+    return all(abs(a - b) <= _TOGETHER_NS for a, b in zip(one, other, strict=True))
 
 
 def _closed_until(lid: Sequence[Change], t: int, end: int) -> int:
