@@ -35,7 +35,7 @@ _LOOK_EVERY = 10.0
 _TIDY_AFTER = 0.05
 _ALONE = 0.02
 _QUICK = 0.02
-_SLOW_FOR = 60.0
+_SLOW_FOR = 10.0
 _KEPT_ASIDE = 2
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -75,7 +75,7 @@ class Database:
     """Runs jobs in its own thread; corrupt files are set aside, failures never trusted.
 
     A job that comes alone is carried out on the event loop while COMMIT takes under 20 ms; one
-    that took longer is the last there for a minute, so that a slow disk holds nobody else up.
+    that took longer is the last there for 10 s, so that a slow disk holds nobody else up.
 
     `on_anew` is called on the event loop when the database begins anew: nothing of what it held
     is there any more.

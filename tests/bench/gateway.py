@@ -85,10 +85,9 @@ async def _all() -> list[Figure]:
         found.append(Figure(name, mine[name], unit, **goal))
         for other in ("naive", "plain"):
             if measured[other].get(name):
-                ratio = mine[name] / measured[other][name]
-                found.append(
-                    Figure(f"  ratio to {other}", ratio, f"x {measured[other][name]:.4g}")
-                )
+                its = measured[other][name]
+                text = f"x {its:,.0f}" if its >= 100 else f"x {its:.3g}"
+                found.append(Figure(f"  ratio to {other}", mine[name] / its, text))
     return found
 
 
