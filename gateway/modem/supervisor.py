@@ -25,6 +25,7 @@ class Fault(enum.Enum):
     SIM_PUK = "the SIM is blocked and asks for its PUK"
     SIM_FAILED = "the SIM does not work"
     DENIED = "the network refuses this SIM"
+    CONGESTED = "the network has no room now"
     ROAMING = "only a foreign network, which the configuration forbids"
     UNREGISTERED = "no network found"
     NO_CONTEXT = "no data session"
@@ -88,7 +89,7 @@ _LADDERS = {
     Fault.ABSENT: (Rung.USB, Rung.POWER, Rung.REBOOT),
 }
 # After these a data session must be begun anew, which is no recovery.
-_OFFLINE = frozenset((Fault.ABSENT, Fault.DEAF, Fault.UNREGISTERED, Fault.DENIED))
+_OFFLINE = frozenset((Fault.ABSENT, Fault.DEAF, Fault.UNREGISTERED, Fault.DENIED, Fault.CONGESTED))
 # So many sessions begun without one that lasted: the modem restarts or loses its network again
 # and again, too fast for any patience.
 _SESSIONS = 5
@@ -114,6 +115,10 @@ _SETTLE = {
 }
 _BACKOFF = tuple(60.0 * m for m in (5, 10, 15, 20, 30, 60))
 _DENIED = tuple(HOUR * h for h in (1, 4, 8, 16, 24))
+# The modem waits as long as the network said (T3346, else 15 to 30 min) and comes back by itself:
+# whoever restarts it earlier only adds to the crowd (TS 24.301 5.3.9, 5.5.1.2.5).
+_CONGESTED = tuple(HOUR * h for h in (12, 24))
+_CROWDED_FOR = 2 * HOUR
 _LOOK = 10.0
 _LOOK_SOON = 2.0  # a data session stands or fails at once
 _LOOK_HEALTHY = 30.0
@@ -123,6 +128,8 @@ _WELL = 60.0
 _JITTER = 0.25
 _ILLEGAL = frozenset((3, 6, 7, 8))
 """EMM causes after which the SIM counts as invalid until a restart (TS 24.301 5.5.1.2.5)."""
+_CROWDED = frozenset((22,))
+"""EMM causes that are of the network's load, not of the SIM."""
 _FORBIDDING = frozenset((11,))
 """EMM causes that put the network on the SIM's list of forbidden ones."""
 
@@ -132,6 +139,7 @@ _ALARMS = {
     Fault.SIM_PUK: "unblock the SIM by hand with its PUK; this program never does",
     Fault.SIM_FAILED: "take the SIM out and put it in again, or replace it",
     Fault.DENIED: "ask the operator whether the SIM is active and may use data here",
+    Fault.CONGESTED: "wait; if it lasts for days, ask the operator",
     Fault.NO_CONTEXT: "check the access point's name in the configuration",
     Fault.ROAMING: "allow roaming, or use another SIM",
 }
@@ -153,6 +161,7 @@ class Supervisor:
         self._refusals = 0
         self._refused_at: float | None = None
         self._cleared_at: float | None = None
+        self._crowded_at = float("-inf")
         self._begun_anew = False
         self._sessions = 0
         self._treated: Fault | None = None  # what the ladder was climbed for
@@ -160,14 +169,14 @@ class Supervisor:
 
     def step(self, now: float, seen: Seen) -> Order:
         """Judge what was seen at `now` (Unix seconds) and say what to do."""
-        fault = diagnose(seen, self._policy)
+        fault = self._remember(now, diagnose(seen, self._policy))
         self._well_at = min(self._well_at, now)
         if fault is not self.fault:
             self._begun_anew |= self.fault in _OFFLINE
             self.fault, self.since = fault, now
         if fault in (Fault.NONE, Fault.SERVER):
             return self._well(now)
-        if fault is Fault.DENIED:
+        if fault in (Fault.DENIED, Fault.CONGESTED):
             return self._denied(now, seen)
         if fault in _LADDERS:
             return self._climb(now)
@@ -245,8 +254,9 @@ class Supervisor:
     def _denied(self, now: float, seen: Seen) -> Order:
         if self._refused_at is None:
             self._refused_at = now
-        wait = _DENIED[min(self._refusals, len(_DENIED) - 1)] * (1 + self._dice.random() * _JITTER)
-        alarm = _ALARMS[Fault.DENIED]
+        waits = _CONGESTED if self.fault is Fault.CONGESTED else _DENIED
+        wait = self._spread(waits[min(self._refusals, len(waits) - 1)])
+        alarm = _ALARMS[self.fault]
         if seen.cause is not None:
             alarm = f"{alarm} (cause {seen.cause})"
         rung = Rung.RESET if seen.cause in _ILLEGAL else Rung.NETWORK
@@ -258,6 +268,13 @@ class Supervisor:
         self._budgets.spend(rung, now)
         self._begun_anew = True
         return Order(self.fault, _LOOK, rung, False, self._may_clear(now, seen), alarm)
+
+    def _remember(self, now: float, fault: Fault) -> Fault:
+        if fault is Fault.CONGESTED:
+            self._crowded_at = now
+        # begun anew, a modem that must stay away says only that it found nothing
+        crowded = now - self._crowded_at < _CROWDED_FOR
+        return Fault.CONGESTED if crowded and fault is Fault.UNREGISTERED else fault
 
     def _may_clear(self, now: float, seen: Seen) -> bool:
         if seen.cause not in _FORBIDDING:
@@ -282,7 +299,8 @@ def diagnose(seen: Seen, policy: Policy) -> Fault:
     if (fault := _card(seen.card)) is not None:
         return fault
     if not seen.serving:
-        return Fault.DENIED if seen.denied else Fault.UNREGISTERED
+        refused = Fault.CONGESTED if seen.cause in _CROWDED else Fault.DENIED
+        return refused if seen.denied else Fault.UNREGISTERED
     if seen.roaming and not policy.roaming:
         return Fault.ROAMING
     if seen.address is None:

@@ -17,6 +17,7 @@ _REENUMERATE_S = 3.0
 _SIM_S = 1.0
 _SEARCH_AGAIN_S = 30.0
 _FINAL_CAUSES = frozenset((3, 6, 7, 8, 11))  # TS 24.301 clause 5.5.1.2.5: no try until a restart
+_CONGESTION = 22  # T3346 runs on over restarts: TS 24.301 clauses 5.3.9 and 5.5.1.2.5
 _DENIED_AGAIN_S = 720.0  # T3402, TS 24.301 clause 10.2
 
 
@@ -48,6 +49,7 @@ class Modem:
         self._busy_until = 0.0
         self._typed = bytearray()
         self._tries = 0
+        self._stays_away_until = 0.0
         self.present = False
         self.contexts: dict[int, tuple[str, str]] = {}
         self._clear()
@@ -186,13 +188,20 @@ class Modem:
         able = self.radio == 1 and self.automatic and self.unlocked
         if not able or self.registered or self.faults.stuck_radio:
             return
+        now = self._loop.time()
+        if now < self._stays_away_until:
+            self._attach_in(self._stays_away_until - now)
+            return
         if not network.coverage:
             self._attach_in(_SEARCH_AGAIN_S)
             return
-        network.attaches.append(self._loop.time())
+        network.attaches.append(now)
         if network.denied is not None:
             self.last_cause = network.denied
-            if network.denied not in _FINAL_CAUSES:
+            if network.denied == _CONGESTION:
+                self._stays_away_until = now + network.t3346_s
+                self._attach_in(network.t3346_s)
+            elif network.denied not in _FINAL_CAUSES:
                 self._attach_in(_DENIED_AGAIN_S)
         else:
             self.registered, self.searching, self.last_cause = True, False, None

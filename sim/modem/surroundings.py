@@ -41,6 +41,7 @@ class Network:
     coverage: bool = True
     roaming: bool = False
     denied: int | None = None  # EMM cause of the reject, TS 24.301 clause 9.9.3.9
+    t3346_s: float = 1200.0  # how long to stay away, told with cause 22
     attach_s: float = 12.0
     activate_s: float = 1.5
     apn: str = "iot.example"

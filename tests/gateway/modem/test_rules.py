@@ -3,6 +3,7 @@
 All in virtual time, against the simulated modem.
 """
 
+import itertools
 import json
 import random
 from collections.abc import Callable
@@ -79,6 +80,47 @@ def test_denied_and_then_allowed(tmp_path: Path) -> None:
         return took
 
     print(f"\nallowed again: connected after {run(scenario()):.0f} s")
+
+
+def test_congestion_is_waited_out_as_the_network_said(tmp_path: Path) -> None:
+    async def scenario() -> tuple[float, Bench]:
+        bench = Bench(tmp_path)
+        bench.modem.power_on()
+        await bench.until_connected()
+        bench.modem.network.denied, bench.modem.network.t3346_s = 22, 2700.0
+        bench.modem.lose_network()
+        await bench.look_on(5 * 3600.0)
+        assert bench.supervisor.fault is Fault.CONGESTED
+        assert bench.rungs(bench.time - 4.9 * 3600) == [], "nothing but waiting"
+        begin = bench.time
+        bench.modem.network.denied = None
+        await bench.until_connected(2800.0)
+        rungs = [rung for _, rung in bench.rungs(begin)]
+        await bench.end()
+        return float(len(rungs)), bench
+
+    count, bench = run(scenario())
+    assert count == 1, "the data session alone, once the modem came back by itself"
+    gaps = [b - a for a, b in itertools.pairwise(bench.modem.network.attaches)]
+    assert all(gap >= 2699.0 for gap in gaps[1:]), gaps
+    alarms = {order.alarm for _, order in bench.orders if order.fault is Fault.CONGESTED}
+    assert alarms and all("wait" in alarm and "SIM" not in alarm for alarm in alarms)
+
+
+@pytest.mark.slow
+def test_congestion_for_a_week_costs_next_to_nothing(tmp_path: Path) -> None:
+    async def scenario() -> Bench:
+        bench = Bench(tmp_path)
+        bench.modem.network.denied = 22
+        bench.modem.power_on()
+        await bench.look_on(7 * DAY)
+        bench.task.cancel()
+        return bench
+
+    bench = run(scenario())
+    assert 5 <= len(bench.rungs()) <= 9
+    assert {rung for _, rung in bench.rungs()} == {Rung.NETWORK}
+    assert _per_hour(bench.modem.network.attaches) <= 4, "a restart does not cut T3346 short"
 
 
 @pytest.mark.parametrize("hours", [0.2, 1, 6, 24])
@@ -268,6 +310,8 @@ def test_no_reboot_that_cannot_be_written_down(tmp_path: Path) -> None:
         (Seen(True, True, "PH-NET PIN"), Fault.SIM_FAILED),
         (Seen(True, True, "READY"), Fault.UNREGISTERED),
         (Seen(True, True, "READY", False, denied=True), Fault.DENIED),
+        (Seen(True, True, "READY", False, denied=True, cause=22), Fault.CONGESTED),
+        (Seen(True, True, "READY", False, cause=22), Fault.UNREGISTERED),
         (Seen(True, True, "READY", True), Fault.NO_CONTEXT),
         (Seen(True, True, "READY", True, address="10.0.0.1"), Fault.NO_DATA),
         (Seen(True, True, "READY", True, address="10.0.0.1", passes=True), Fault.SERVER),
