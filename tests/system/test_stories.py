@@ -73,7 +73,7 @@ def test_ctrl_c_ends_stories_and_all_they_started(runs: Path, stories: tuple[str
     # gateway, backend, broker, board of each, and the command itself
     assert len(using(runs)) >= 4 * len(stories) + 1
     os.killpg(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted; everything is stopped" in said
     assert using(runs) == []
