@@ -38,6 +38,7 @@ _DAY = 86_400.0
 _TICK = 240.0
 PROBES = 5
 _HEAD = bytes.fromhex("0001")
+_HEARTBEAT = int(schema.RecordType.heartbeat)
 
 
 class WarpLoop(asyncio.SelectorEventLoop):
@@ -161,7 +162,7 @@ class Month:
         """18 events at these seconds of the day, a heartbeat every six hours."""
         begin = self.loop.time()
         plan = [(at, 0x20, b"\0\1") for at in events]
-        plan += [(at * 21_600.0 + 60, 0x01, bytes(12)) for at in range(4)]
+        plan += [(at * 21_600.0 + 60, _HEARTBEAT, bytes(12)) for at in range(4)]
         for at, kind, data in sorted(plan):
             await asyncio.sleep(max(0.0, begin + at - self.loop.time()))
             await self.record(kind, data)
