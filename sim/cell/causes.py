@@ -32,12 +32,12 @@ class Conversation:
 
     def __init__(self) -> None:
         self._answering = False
-        self._connected = False
+        self.connected = False
         self._left = {True: 1, False: 1}  # SUBSCRIBE up, SUBACK down
 
     def judge(self, up: bool, kind: int, length: int) -> Cause:
         """Take the next record of a direction; return what it is for."""
-        if not self._connected:
+        if not self.connected:
             self._begin(up, kind, length)
             return Cause.HANDSHAKE
         if length == _PING:
@@ -56,7 +56,7 @@ class Conversation:
             self._answering = True
         elif self._answering and length <= _CONNACK_MOST:
             # what comes before from the broker (RFC 8446, 4.6.1: tickets) is longer
-            self._connected = True
+            self.connected = True
 
 
 class Reader:

@@ -6,8 +6,7 @@ cell.command(["dosewire", …])   # how a gateway is run behind it
 await fault(cell, "outage", 600)
 """
 
-import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 from sim.cell.conditions import Conditions, Outage
@@ -32,6 +31,12 @@ class Cell(Protocol):
 
     def command(self, words: Sequence[str]) -> list[str]:
         """Return the command that runs `words` behind the cell."""
+
+    def now(self) -> float:
+        """Return seconds of the cell's time."""
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Wait so many seconds of the cell's time."""
 
     async def start(self) -> None:
         """Make it."""
@@ -71,24 +76,38 @@ FAULTS = (
 
 async def fault(cell: Cell, name: str, seconds: float) -> None:
     """Let a fault last so long, then mend it; raises ValueError for a name not in FAULTS."""
+    mend = await strike(cell, name, seconds)
+    try:
+        await cell.sleep(seconds)
+    finally:
+        await mend()
+
+
+async def strike(cell: Cell, name: str, seconds: float = 30.0) -> Callable[[], Awaitable[None]]:
+    """Begin a fault and return what mends it; `seconds`: how long a stall lasts.
+
+    Raises ValueError for a name not in FAULTS.
+    """
     how = cell.conditions
     if name not in FAULTS:
         raise ValueError(f"{name!r} is none of {', '.join(FAULTS)}")
+    before = {key: getattr(how, key) for key in _CHANGES.get(name, {})}
     if name == "address_change":
         await cell.change_address()
     elif name == "nat_forgets":
         cell.forget_connections()
     elif name == "stall":
-        how.stall_until = asyncio.get_running_loop().time() + seconds
-        await asyncio.sleep(seconds)
+        how.stall_until = cell.now() + seconds
     elif name == "link_down":
         await cell.link(False)
-        try:
-            await asyncio.sleep(seconds)
-        finally:
+    _set(how, _CHANGES.get(name, {}))
+
+    async def mend() -> None:
+        _set(how, before)
+        if name == "link_down":
             await cell.link(True)
-    else:
-        await _while(how, _CHANGES[name], seconds)
+
+    return mend
 
 
 _CHANGES: dict[str, dict[str, float | bool]] = {
@@ -99,23 +118,16 @@ _CHANGES: dict[str, dict[str, float | bool]] = {
 }
 
 
-async def _while(how: Conditions, changes: dict[str, float | bool], seconds: float) -> None:
-    before = {name: getattr(how, name) for name in changes}
-    for name, value in changes.items():
+def _set(how: Conditions, values: dict[str, float | bool]) -> None:
+    for name, value in values.items():
         setattr(how, name, value)
-    try:
-        await asyncio.sleep(seconds)
-    finally:
-        for name, value in before.items():
-            setattr(how, name, value)
 
 
 async def play(cell: Cell, outages: Iterable[Outage], scale: float = 1.0) -> None:
     """Play a pattern of outages from now on; `scale` 0.01 makes a day of it 14 min long."""
-    loop = asyncio.get_running_loop()
-    begin = loop.time()
+    begin = cell.now()
     for outage in sorted(outages, key=lambda one: one.begin):
-        await asyncio.sleep(max(0.0, begin + outage.begin * scale - loop.time()))
+        await cell.sleep(max(0.0, begin + outage.begin * scale - cell.now()))
         name = "stall" if outage.stall else "outage"
         await fault(cell, name, outage.seconds * scale)
 

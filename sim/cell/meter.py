@@ -120,12 +120,17 @@ class Estimate:
     """Feeds a meter from one connection's streams: each chunk in segments, each acknowledged."""
 
     def __init__(self, meter: Meter) -> None:
-        talk = Conversation()
+        talk = self._talk = Conversation()
         self._meter = meter
         self._readers = {up: Reader(talk, up) for up in (True, False)}
         meter.connections += 1
         meter.count(True, Cause.HANDSHAKE, _OPENING * 2 // 3)
         meter.count(False, Cause.HANDSHAKE, _OPENING // 3)
+
+    @property
+    def begun(self) -> bool:
+        """Tell whether the broker has taken the session."""
+        return self._talk.connected
 
     def see(self, data: bytes, up: bool) -> None:
         """Count a chunk of a stream, and the segments that acknowledge it."""

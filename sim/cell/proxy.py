@@ -1,45 +1,69 @@
-"""The cell where nobody is root: a TCP proxy that delays, stalls and cuts streams.
+"""The cell where nobody is root, or time is virtual: a TCP proxy that delays, stalls and cuts.
 
 It sees no packets: loss shows as delay, headers are estimated, and neither routes, names nor
 addresses are there to fail. What it does is said in `meter.method`.
 """
 
+import array
 import asyncio
 import contextlib
+import fcntl
 import random
+import select
 import socket
-from collections.abc import Callable, Sequence
+import termios
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
 
 from sim.cell.conditions import Conditions, Lane
 from sim.cell.meter import Estimate, Meter
+from sim.clock import Clock, RealClock, VirtualClock
 
-_BLOCK = 1448
 _HOST = "127.0.0.1"
-_LOOK_S = 0.05
+_LOOK_S = {False: 0.05, True: 1.0}  # whether anything passes again
 
 
 class Proxy:
-    """A cell on loopback in front of a broker; make it on the running loop."""
+    """A cell on loopback in front of a broker; make it on the running loop.
 
-    def __init__(self, broker: tuple[str, int], seed: int) -> None:
+    In virtual time a session begins without delay: a gateway's thread that connects waits in real
+    time, and the world's time with it. `stirs` counts what was given to broker or gateway.
+    """
+
+    def __init__(self, broker: tuple[str, int], seed: int, clock: Clock | None = None) -> None:
         self.conditions = Conditions()
         self.meter = Meter("estimated")
         self.carries: Callable[[], bool] = lambda: True
         self.interface = ""
         self.host, self.port = _HOST, 0
-        self._broker = broker
+        self.stirs = 0
+        self.clock = clock or RealClock()
+        self.virtual = isinstance(self.clock, VirtualClock)
+        self.broker = broker
         self._loop = asyncio.get_running_loop()
         self._dice = random.Random(seed)
         self._server: asyncio.Server | None = None
         self._ways: set[_Way] = set()
+        if isinstance(self.clock, VirtualClock):
+            self._part = self.clock.join("cell", lambda *_: None, holds=self._holds)
 
     def command(self, words: Sequence[str]) -> list[str]:
         """Return the command that runs `words` behind the cell: itself."""
         return list(words)
 
+    def now(self) -> float:
+        """Return seconds of the cell's time."""
+        return self.clock.monotonic_ns() / 1e9
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Wait so many seconds of the cell's time."""
+        return self.clock.sleep(seconds)
+
     async def start(self) -> None:
         """Listen on a free port, or the one it had; raises OSError."""
-        self._server = await asyncio.start_server(self._serve, _HOST, self.port)
+        self._server = await self._loop.create_server(self._arrived, _HOST, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -47,7 +71,8 @@ class Proxy:
         if self._server is not None:
             self._server.close()
             self._server = None
-        await self._end_all()
+        self._end_all()
+        await asyncio.sleep(0)
 
     async def link(self, up: bool) -> None:
         """Take the link away or give it back: connections end, new ones are refused."""
@@ -58,116 +83,197 @@ class Proxy:
 
     async def change_address(self) -> None:
         """End what was connected: its address is gone."""
-        await self._end_all()
+        self._end_all()
 
     def forget_connections(self) -> None:
         """Let nothing more through of the connections that stand; neither end is told."""
         for way in self._ways:
             way.forgotten = True
 
-    async def _end_all(self) -> None:
-        ways = [way.task for way in self._ways if way.task is not None]
-        for task in ways:
-            task.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not self.open:
-            writer.transport.abort()
-            return
-        way = _Way(self, self._loop.time())
-        # a task of its own: the server's must not be cancelled (Python 3.11 logs that as a fault)
-        way.task = asyncio.create_task(self._hand_on(way, reader, writer))
-        self._ways.add(way)
-        await asyncio.wait({way.task})
-
-    async def _hand_on(
-        self, way: "_Way", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        estimate = Estimate(self.meter)
-        ends = [writer]
-        try:
-            there, back = await asyncio.open_connection(*self._broker)
-            ends.append(back)
-            for end in ends:
-                made = end.get_extra_info("socket")
-                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with contextlib.suppress(OSError):
-                await way.carry(reader, back, there, writer, estimate)
-        except OSError:
-            pass  # a broker that is away refuses, and so do we
-        finally:
-            estimate.end()
-            self._ways.discard(way)
-            for end in ends:
-                end.transport.abort()
-
-    def lane(self, up: bool) -> Lane:
-        """Return a way for one direction of a connection."""
-        return Lane(self.conditions, up, self._dice)
-
     @property
     def open(self) -> bool:
         """Tell whether anything passes now."""
         return self.carries() and not self.conditions.black_hole
 
+    def lane(self, up: bool) -> Lane:
+        """Return a way for one direction of a connection."""
+        return Lane(self.conditions, up, self._dice)
+
+    def left(self, way: "_Way") -> None:
+        """Forget a connection that ended."""
+        self._ways.discard(way)
+
+    def _end_all(self) -> None:
+        for way in list(self._ways):
+            way.abort()
+
+    def _arrived(self) -> asyncio.Protocol:
+        way = _Way(self)
+        self._ways.add(way)
+        return way.near
+
+    def _holds(self) -> bool:
+        sockets = [] if self._server is None else self._server.sockets
+        if sockets and select.select([one.fileno() for one in sockets], [], [], 0)[0]:
+            return True
+        return any(way.holds() for way in self._ways)
+
 
 class _Way:
-    """One connection through the proxy."""
+    """One connection through the proxy: `near` is the gateway's end, `far` the broker's."""
 
-    def __init__(self, proxy: Proxy, now: float) -> None:
+    def __init__(self, proxy: Proxy) -> None:
+        self.proxy = proxy
         self.forgotten = False
-        self.task: asyncio.Task[None] | None = None
-        self._proxy = proxy
-        self._used = now
-        self._loop = asyncio.get_running_loop()
+        self.estimate = Estimate(proxy.meter)
+        self.near = _End(self, up=True)
+        self.far = _End(self, up=False)
+        self._opening: asyncio.Task[Any] | None = None
+        self._used = proxy.now()
 
-    async def carry(
-        self,
-        near: asyncio.StreamReader,
-        to_broker: asyncio.StreamWriter,
-        far: asyncio.StreamReader,
-        to_gateway: asyncio.StreamWriter,
-        estimate: Estimate,
-    ) -> None:
-        """Carry both directions until either end is done."""
-        tasks = [
-            asyncio.create_task(self._pump(near, to_broker, True, estimate)),
-            asyncio.create_task(self._pump(far, to_gateway, False, estimate)),
-        ]
+    @property
+    def at_once(self) -> bool:
+        """Tell whether bytes pass without delay: a session begins in virtual time."""
+        return self.proxy.virtual and not self.estimate.begun
+
+    def opened(self) -> None:
+        """Go on to the broker: the gateway has connected."""
+        if self.proxy.open:
+            self._opening = asyncio.ensure_future(self._open())
+        else:
+            self.abort()
+
+    async def _open(self) -> None:
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            loop = asyncio.get_running_loop()
+            await loop.create_connection(lambda: self.far, *self.proxy.broker)
+            self.far.drain_other()
+        except OSError:  # a broker that is away refuses, and so do we
+            self.abort()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            self._opening = None
 
-    async def _pump(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        up: bool,
-        estimate: Estimate,
-    ) -> None:
-        lane = self._proxy.lane(up)
-        while data := await reader.read(_BLOCK):
-            self._age()
-            estimate.see(data, up)
-            await self._pass(lane, data)
-            writer.write(data)
-            await writer.drain()
-
-    def _age(self) -> None:
-        limit = self._proxy.conditions.nat_timeout_s
-        now = self._loop.time()
-        if limit and now - self._used > limit:
-            self.forgotten = True
+    def age(self) -> None:
+        """Note a use; a NAT may have forgotten the connection before."""
+        limit, now = self.proxy.conditions.nat_timeout_s, self.proxy.now()
+        self.forgotten |= bool(limit) and now - self._used > limit
         self._used = now
 
-    async def _pass(self, lane: Lane, data: bytes) -> None:
+    def abort(self) -> None:
+        """End both ends at once."""
+        self.proxy.left(self)
+        if self._opening is not None:
+            self._opening.cancel()
+        for end in (self.near, self.far):
+            end.abort()
+
+    def over(self) -> None:
+        """Note that an end is closed."""
+        if self.near.closed and self.far.closed:
+            self.proxy.left(self)
+
+    def holds(self) -> bool:
+        """Tell whether anything is on its way that no timer knows of."""
+        return self._opening is not None or self.near.unread() or self.far.unread()
+
+
+class _End(asyncio.Protocol):
+    """One end of a connection; what comes here goes out at the other one, later."""
+
+    def __init__(self, way: _Way, up: bool) -> None:
+        self.closed = False
+        self._way = way
+        self._up = up
+        self._lane = way.proxy.lane(up)
+        self._transport: asyncio.Transport | None = None
+        self._waiting: deque[bytes | None] = deque()  # None: the end
+        self._looks = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        made = transport.get_extra_info("socket")
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._up:
+            self._way.opened()
+
+    def data_received(self, data: bytes) -> None:
+        """Pass bytes on."""
+        self._way.age()
+        self._way.estimate.see(data, self._up)
+        self._waiting.append(data)
+        self.drain()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Let the other end know, as soon as anything passes."""
+        self.closed = True
+        if self._up:
+            self._way.estimate.end()
+        self._waiting.append(None)
+        self.drain()
+        self._way.over()
+
+    def drain_other(self) -> None:
+        """Pass on what came before this end was there."""
+        self._way.near.drain()
+
+    def drain(self) -> None:
+        """Send on its way what may pass now."""
+        way = self._way
+        other = way.far if self._up else way.near
+        while self._waiting and not way.forgotten and other.there:
+            if not way.proxy.open:
+                self._look_again()
+                return
+            data = self._waiting.popleft()
+            at = None if way.at_once else self._arrives(len(data or b""))
+            if at is None:
+                other.give(data)
+            else:
+                wait = max(0.0, at - way.proxy.now())
+                way.proxy.clock.call_later(wait, partial(other.give, data))
+
+    def _arrives(self, size: int) -> float | None:
         # TCP would send again what does not arrive, for as long as its ends have patience
-        while self.forgotten or not self._proxy.open:
-            await asyncio.sleep(_LOOK_S)
-        at = lane.take(len(data), self._loop.time(), repeats=True)
-        if at is not None:
-            await asyncio.sleep(max(0.0, at - self._loop.time()))
+        return self._lane.take(size, self._way.proxy.now(), repeats=True)
+
+    def _look_again(self) -> None:
+        proxy = self._way.proxy
+        if not self._looks:
+            self._looks = True
+            proxy.clock.call_later(_LOOK_S[proxy.virtual], self._look)
+
+    def _look(self) -> None:
+        self._looks = False
+        self.drain()
+
+    @property
+    def there(self) -> bool:
+        """Tell whether it can be written to, or was already closed."""
+        return self._transport is not None
+
+    def give(self, data: bytes | None) -> None:
+        """Write what has arrived here; None: close."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._way.proxy.stirs += 1
+        if data is None:
+            self._transport.close()
+        else:
+            self._transport.write(data)
+
+    def abort(self) -> None:
+        """Close without a word."""
+        self._waiting.clear()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def unread(self) -> bool:
+        """Tell whether bytes have come that were not taken yet."""
+        if self._transport is None or self._transport.is_closing():
+            return False
+        count = array.array("i", [0])
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self._transport.get_extra_info("socket"), termios.FIONREAD, count)
+        return bool(count[0])

@@ -14,7 +14,7 @@ import random
 import shutil
 import struct
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from sim.cell.conditions import Conditions, Lane
@@ -67,6 +67,14 @@ class Tunnel:
     def command(self, words: Sequence[str]) -> list[str]:
         """Return the command that runs `words` behind the cell."""
         return ["ip", "netns", "exec", self.namespace, *words]
+
+    def now(self) -> float:
+        """Return seconds of the cell's time."""
+        return self._loop.time()
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Wait so many seconds of the cell's time."""
+        return asyncio.sleep(seconds)
 
     async def start(self) -> None:
         """Make everything; raises CellError if that is not possible here."""
