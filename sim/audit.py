@@ -9,7 +9,7 @@ from protocol import chain, schema
 from protocol.wire import tag_of
 from sim.backend.registry import Registry
 from sim.compare import PATIENT, Difference
-from sim.ledger import Entry, Fault, Power, Tech, only
+from sim.ledger import Entry, Fault, Power, Stimulus, Tech, only
 from sim.stored import Stored, rows
 
 ALTERED = "record_altered_in_spool"
@@ -45,6 +45,22 @@ _HOUSEKEEPING = frozenset(
         "release",
     }
 )
+_OF_TROUBLE = frozenset({"fault", "tamper"})
+_OF_SETTINGS = frozenset(
+    {
+        "settings_applied",
+        "settings_refused",
+        "prompt_shown",
+        "prompt_expired",
+        "reminder",
+        "window_missed",
+        "seen",
+    }
+)
+SETTINGS, BENCH = "settings", "bench"
+"""What the ledger calls a clinic's settings on their way, and a dispenser at a tech's machine."""
+_STUCK_NS = 60 * 10**9
+"""A beam broken for so long is told as tampering, other inputs later as stuck."""
 
 
 def epochs(registry: Registry, dispenser: str) -> list[int]:
@@ -86,14 +102,14 @@ def housekeeping(
     records: Sequence[Stored], entries: Sequence[Entry], dispenser: str
 ) -> list[Difference]:
     """Judge the records of one dispenser that no stimulus explains."""
-    found = [
-        _not(r, "is of no known kind") for r in records if r.kind not in PATIENT | _HOUSEKEEPING
-    ]
+    known = PATIENT | _HOUSEKEEPING | _explained(entries, dispenser)
+    found = [_not(r, "is of no known kind") for r in records if r.kind not in known]
     found += [_not(r, f"columns {r.unlike} differ from its bytes") for r in records if r.unlike]
     found += [_not(r, "has status " + r.status) for r in records if r.status != "verified"]
     found += [_not(r, "is not seq 0") for r in records if (r.kind == "epoch") != (r.seq == 0)]
     found += [_not(r, "names a loss") for r in records if _is_loss(r)]
-    found += [_not(r, "is not the patient's: mode " + str(r.mode)) for r in _others(records)]
+    strange = _others(records, _modes(entries, dispenser))
+    found += [_not(r, "is not the patient's: mode " + str(r.mode)) for r in strange]
     found += _at_most_once(records, "boot", "is the second BOOT of its boot")
     found += _without(records, "boot", PATIENT, "has no BOOT in its boot")
     found += _unset(records)
@@ -129,8 +145,34 @@ def _at_most_once(records: Iterable[Stored], kind: str, text: str) -> list[Diffe
     return found
 
 
-def _others(records: Iterable[Stored]) -> list[Stored]:
-    return [r for r in records if r.kind in PATIENT and r.mode != schema.Mode.patient]
+def _explained(entries: Sequence[Entry], dispenser: str) -> frozenset[str]:
+    """Return the kinds of which the ledger says why they may be there."""
+    broken = only(Fault, entries, dispenser) or _is_held(only(Stimulus, entries, dispenser))
+    asked = any(tech.tech == SETTINGS for tech in only(Tech, entries, dispenser))
+    return (_OF_TROUBLE if broken else frozenset()) | (_OF_SETTINGS if asked else frozenset())
+
+
+def _is_held(edges: Iterable[Stimulus]) -> bool:
+    since: dict[str, int] = {}
+    for edge in edges:
+        if edge.active:
+            since.setdefault(edge.input, edge.t)
+        elif edge.t - since.pop(edge.input, edge.t) >= _STUCK_NS:
+            return True
+    return bool(since)
+
+
+def _modes(entries: Sequence[Entry], dispenser: str) -> set[int]:
+    modes = {int(schema.Mode.patient)}
+    if any(edge.input == "service" for edge in only(Stimulus, entries, dispenser)):
+        modes.add(int(schema.Mode.refill))
+    if any(tech.tech == BENCH for tech in only(Tech, entries, dispenser)):
+        modes.add(int(schema.Mode.bench))
+    return modes
+
+
+def _others(records: Iterable[Stored], modes: Container[int]) -> list[Stored]:
+    return [r for r in records if r.kind in PATIENT and r.mode not in modes]
 
 
 def _without(

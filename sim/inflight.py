@@ -2,6 +2,7 @@
 
 import dataclasses
 import sqlite3
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gateway.gaps import type_of
@@ -40,6 +41,19 @@ class InFlight:
             max(_number(path, query.format("watermark"), where) for path in paths),
         )
 
+    def all(self) -> dict[tuple[str, int], Hop]:
+        """Return how far every epoch that a spool or the store knows has come."""
+        spool: dict[tuple[str, int], int] = {}
+        watermark: dict[tuple[str, int], int] = {}
+        store = _nexts(self._store, "streams")
+        for path in spools(self._folder):
+            _raise(spool, _nexts(path, "cursor"))
+            _raise(watermark, _nexts(path, "watermark"))
+        return {
+            key: Hop(spool.get(key, 0), store.get(key, 0), watermark.get(key, 0))
+            for key in spool.keys() | store.keys() | watermark.keys()
+        }
+
     def unstored(self, dispenser: str, epoch: int) -> list[int]:
         """Return the seqs that a spool holds and the store does not."""
         query = "SELECT seq FROM records WHERE dispenser=? AND epoch=?"
@@ -60,12 +74,20 @@ class InFlight:
         left = [raw for seq, raw in rows if seq not in stored]
         return bool(left) and all(type_of(raw) == RecordType.heartbeat for raw in left)
 
-    def spooled(self, dispenser: str, epoch: int, after: int) -> list[tuple[int, bytes, int]]:
-        """Return seq, bytes, Unix ns of arrival of what the first gateway got after a seq."""
+    def spooled(
+        self, after: Mapping[tuple[str, int], int]
+    ) -> dict[tuple[str, int], list[tuple[int, bytes, int]]]:
+        """Return what the first gateway got of each epoch after a seq.
+
+        As seq, bytes, Unix ns of arrival; an epoch of which nothing new came is not there.
+        """
         query = """SELECT seq, raw, received_at FROM records
             WHERE dispenser=? AND epoch=? AND seq>? ORDER BY seq"""
-        found = _rows(self._folder / SPOOL, query, (dispenser, epoch, after))
-        return [(seq, raw, at * 1000) for seq, raw, at in found]
+        values = [(*key, seq) for key, seq in after.items()]
+        found = zip(after, _each(self._folder / SPOOL, query, values), strict=True)
+        return {
+            key: [(seq, raw, at * 1000) for seq, raw, at in rows] for key, rows in found if rows
+        }
 
     def stored_at(self, dispenser: str, epoch: int, first: int) -> dict[int, int]:
         """Return Unix ns of the commit of each stored record from a seq on."""
@@ -91,14 +113,31 @@ def _numbers(path: Path, query: str, values: tuple[str | int, ...]) -> set[int]:
     return {row[0] for row in _rows(path, query, values)}
 
 
+def _nexts(path: Path, table: str) -> dict[tuple[str, int], int]:
+    rows = _rows(path, f"SELECT dispenser, epoch, next FROM {table}", ())
+    return {(dispenser, epoch): following for dispenser, epoch, following in rows}
+
+
+def _raise(highest: dict[tuple[str, int], int], found: Mapping[tuple[str, int], int]) -> None:
+    for key, value in found.items():
+        highest[key] = max(value, highest.get(key, 0))
+
+
 def _rows(path: Path, query: str, values: tuple[str | int, ...]) -> list[sqlite3.Row]:
+    return _each(path, query, [values])[0]
+
+
+def _each(
+    path: Path, query: str, values: Sequence[tuple[str | int, ...]]
+) -> list[list[sqlite3.Row]]:
+    """Ask the same of a database with many values, opened once."""
     try:
         with reading(path) as db:
-            return db.execute(query, values).fetchall()
+            return [db.execute(query, each).fetchall() for each in values]
     except sqlite3.DatabaseError as error:
         if not any(words in str(error) for words in _NOT_YET):
             raise
-        return []
+        return [[] for _ in values]
 
 
 def alter(folder: Path, dispenser: str, epoch: int, seq: int) -> None:

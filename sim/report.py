@@ -13,6 +13,7 @@ from sim import audit, ledger, stored
 from sim.backend import registry
 from sim.compare import Comparison, Difference, Pair, compare
 from sim.expected import Expected, debounce_ms, expected_records
+from sim.expected.prompted import prompted
 from sim.stored import Stored
 
 LEDGER = "ledger.jsonl"
@@ -72,7 +73,7 @@ def compute(run: Path) -> Report:
     meta = ledger.meta(entries)
     known = registry.load(run / REGISTRY)
     records = stored.load(run / STORE)
-    wanted = expected_records(entries, debounce_ms())
+    wanted = prompted(expected_records(entries, debounce_ms()), records, meta.dispensers)
     verdicts = _verdicts(meta.dispensers, wanted, records, known)
     refused, differences = audit.refusals(run / STORE, entries, meta.dispensers)
     differences += [d for verdict in verdicts.values() for d in verdict.differences]

@@ -9,7 +9,7 @@ import dataclasses
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -55,9 +55,11 @@ class Ways:
 
     def __init__(self, world: World) -> None:
         self.recent: deque[Way] = deque(maxlen=_LINES)
+        self.last: dict[str, Way] = {}
+        """The newest record of each dispenser."""
         self._world = world
         self._flight = InFlight(world.folder)
-        self._seen = dict.fromkeys(world.dispensers, -1)
+        self._seen: dict[tuple[str, int], int] = {}
         self._operations = dict.fromkeys(world.dispensers, 0)
         self._written: dict[str, deque[int]] = {d: deque(maxlen=200) for d in world.dispensers}
         self._published: dict[str, deque[int]] = {d: deque(maxlen=200) for d in world.dispensers}
@@ -71,27 +73,30 @@ class Ways:
 
     def look(self) -> None:
         """Take in what spool and store hold."""
-        for dispenser in self._world.dispensers.values():
-            self._add_new(dispenser)
-            self._follow(dispenser)
+        keys = {(d.id, d.epoch): name for name, d in self._world.dispensers.items() if d.id}
+        after = {key: self._seen.get(key, -1) for key in keys}
+        for key, found in self._flight.spooled(after).items():
+            self._add_new(keys[key], found)
+            self._seen[key] = found[-1][0]
+        for name in {way.dispenser for way in self.recent}:
+            self._follow(self._world.dispensers[name])
 
     def _note_writes(self, dispenser: Dispenser) -> None:
         if dispenser.board.operations != self._operations[dispenser.name]:
             self._operations[dispenser.name] = dispenser.board.operations
-            self._written[dispenser.name].append(time.time_ns())
+            self._written[dispenser.name].append(self._world.clock.now_ns)
 
-    def _add_new(self, dispenser: Dispenser) -> None:
-        after = self._seen[dispenser.name]
-        for seq, raw, at in self._flight.spooled(dispenser.id, dispenser.epoch, after):
+    def _add_new(self, name: str, found: Iterable[tuple[int, bytes, int]]) -> None:
+        for seq, raw, at in found:
             record = parse(schema.Record, raw)
-            way = Way(dispenser.name, seq, describe(raw), _told_ns(record))
+            way = Way(name, seq, describe(raw), _told_ns(record))
             way.at["spool"] = at
             latest = at + _NOTICED_NS
-            written = [t for t in self._written[dispenser.name] if way.t <= t <= latest]
+            written = [t for t in self._written[name] if way.t <= t <= latest]
             if written:
                 way.at["journal"] = min(written[0], at)
             self.recent.append(way)
-            self._seen[dispenser.name] = seq
+            self.last[name] = way
 
     def _follow(self, dispenser: Dispenser) -> None:
         mine = [way for way in self.recent if way.dispenser == dispenser.name]
@@ -106,7 +111,7 @@ class Ways:
             if "broker" not in way.at and (sent := next(later, None)):
                 way.at["broker"] = sent
             if way.seq < confirmed:
-                way.at.setdefault("watermark", time.time_ns())
+                way.at.setdefault("watermark", self._world.clock.now_ns)
 
     def _read_broker_log(self) -> None:
         log = self._world.broker.log
@@ -119,7 +124,7 @@ class Ways:
         for dispenser in self._world.dispensers.values():
             topic = topics.up(GATEWAY, dispenser.id or "0" * 16, "events").encode()
             if any(b"Received PUBLISH" in line and topic in line for line in lines):
-                self._published[dispenser.name].append(time.time_ns())
+                self._published[dispenser.name].append(self._world.clock.now_ns)
 
 
 def _told_ns(record: schema.Record) -> int:

@@ -69,3 +69,23 @@ def test_altering_changes_one_bit_of_one_record(tmp_path):
     assert old[:2] == (run.d2.id, 4)
     bits = int.from_bytes(old[2], "big") ^ int.from_bytes(new[2], "big")
     assert bits.bit_count() == 1
+
+
+def test_all_epochs_and_all_new_records_are_asked_for_at_once(tmp_path):
+    run = Run(tmp_path).write()
+    flight = InFlight(tmp_path)
+    keys = [(one.id, EPOCH) for one in (run.d1, run.d2)]
+    assert flight.all() == {key: flight.of(*key) for key in keys}
+    everything = flight.spooled(dict.fromkeys(keys, -1))
+    ((raw, at),) = run.sql(
+        "SELECT raw, received_at FROM records WHERE dispenser = ? AND seq = 5",
+        run.d1.id,
+        file="gateway/spool.db",
+    )
+    assert (5, raw, at * 1000) in everything[keys[0]]
+    last = everything[keys[0]][-1][0]
+    later = flight.spooled({keys[0]: last - 2, keys[1]: 10**9})
+    assert {key: [seq for seq, *_ in found] for key, found in later.items()} == {
+        keys[0]: [last - 1, last]
+    }
+    assert InFlight(tmp_path / "nothing").all() == {}
