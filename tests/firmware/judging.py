@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from protocol import schema, wire
 from sim.expected import MS, Expected
+from sim.expected.bounce import CHANGES
 
 SECOND = 10**9
 _PARTS = {
@@ -15,6 +16,7 @@ _PARTS = {
     "prompt_expired": ("question", "prompt", "reason"), "reminder": ("window", "step"),
     "window_missed": ("window", "compartment", "start"), "tamper": ("kind", "subject"),
     "refill": ("action", "cause", "compartments"), "fault": ("kind", "subject", "value"),
+    "time_set": ("new", "uncertainty", "source"),
 }  # fmt: skip
 _LASTS = {"lid_closed": "duration", "dose_end": "dwell"}
 _EXACT = frozenset({"lid_opened", "lid_closed", "dose", "dose_end", "response"})
@@ -47,6 +49,8 @@ def told(records: Sequence[schema.Record]) -> list[Told]:
             ids.append(values["prompt"])
         if "prompt" in values:
             values["prompt"] = ids.index(values["prompt"])
+        if kind == "fault" and data.kind == schema.FaultKind.chatter and data.value != CHANGES:
+            values["value"] = 0  # edges, until it looked
         t = (record.time + schema.TIME_BASE) * SECOND + record.stamp % 1024 * 10**6
         lasts = getattr(data, _LASTS[kind]) if kind in _LASTS else None
         fields = tuple((name, int(value)) for name, value in values.items())

@@ -5,7 +5,7 @@ import itertools
 from collections import Counter
 from pathlib import Path
 
-from protocol.schema import GapCause, Record, RecordType
+from protocol.schema import GapCause, Record, RecordType, Settings
 from protocol.wire import parse_data
 from sim.clock import VirtualClock
 from sim.expected import debounce_ms
@@ -47,7 +47,7 @@ async def live(folder: Path, days: int, seed: int, erase_ms: int) -> Lived:
     filled: list[int] = []
 
     def fill(main: bytes) -> bytes:
-        filled.extend(_fill(bench.folder))
+        filled.extend(fill_journal(bench.folder))
         return lateness.probed(main)
 
     try:
@@ -55,30 +55,33 @@ async def live(folder: Path, days: int, seed: int, erase_ms: int) -> Lived:
         player = month.Player(bench, clock)
         player.entries.append(Power(clock.now_ns, month.NAME, "on"))
         await clock.advance(60)
-        await month.settle(bench, clock, bytes.fromhex(SECRET), bytes.fromhex(ID))
+        first = clock.start_ns // month.DAY * month.DAY
+        said = month.settings(first)
+        await month.settle(bench, clock, bytes.fromhex(SECRET), bytes.fromhex(ID), said)
         before = clock.now_ns
         script = month.Days(seed)
-        first = clock.start_ns // month.DAY * month.DAY
         for day in range(days):
-            await player.play(script.day(first + day * month.DAY))
+            await player.play(script.day(first + day * month.DAY - month.offset(day)))
         await clock.advance_to(first + days * month.DAY + _WAKES)
         await bench.board.power_cut()
-        return _judge(bench, player, script, before, clock.now_ns, filled, erase_ms)
+        return _judge(bench, player, script, said, (before, clock.now_ns), filled, erase_ms)
     finally:
         await bench.board.close()
 
 
-def _fill(folder: Path) -> list[int]:
+def fill_journal(folder: Path) -> list[int]:
+    """Fill that of a board that is off, and on until it lets go; return first seq held, next."""
     images = (str(folder / "flash.img"), str(folder / "eeprom.bin"))
     told = micropython.run(_FILL, *images, heap="16M", extra=_FILL.parent)
     return [int(word) for word in told.split()]
 
 
 def _judge(
-    bench: Bench, player: month.Player, script: month.Days, before: int, end: int,
-    filled: list[int], erase_ms: int,
+    bench: Bench, player: month.Player, script: month.Days, said: Settings,
+    span: tuple[int, int], filled: list[int], erase_ms: int,
 ) -> Lived:  # fmt: skip
-    expected = whole_records(player.entries, month.NAME, _DEBOUNCE, month.SETTINGS, end)
+    before, end = span
+    expected = whole_records(player.entries, month.NAME, _DEBOUNCE, said, end, player.said)
     expected = [item for item in expected if item.t > before]
     held = journal(bench)
     new = [record for record in held if record.seq >= filled[1]]

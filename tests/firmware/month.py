@@ -8,24 +8,53 @@ from protocol import schema, wire
 from protocol.commands import Signer
 from protocol.framing import Frame, encode
 from sim.clock import VirtualClock
+from sim.expected.clock import Said
 from sim.ledger import Cable, Entry, Power, Stimulus
+from tests.firmware.watching import Host
 from tests.sim.board.bench import Bench
 
 NAME = "d1"
 SECOND = 10**9
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 DAILY = 127
-SETTINGS = schema.Settings(
-    5, 2, 2, 1260, 480, 24, 1,
-    [schema.Transition(0, 1440)],
-    [schema.Window(1, 1, DAILY, 9 * 60, 60, 0), schema.Window(2, 2, DAILY, 18 * 60, 60, 0)],
-    [
-        schema.Question(1, schema.Trigger.after_dose, DAILY, 5, 10),
-        schema.Question(2, schema.Trigger.set_time, DAILY, 20 * 60, 30),
-    ],
-)  # fmt: skip
-Deed = tuple[int, str, bool | None]
-"""When, on what, active or not; `cut`, `on`, `pull` and `plug` are what they say."""
+CHANGES = ((1, 60), (3, 0), (12, 60), (20, 0))
+"""Days at whose 04:00 UTC the clocks change, and how many minutes east of UTC they are then."""
+
+
+def settings(first: int) -> schema.Settings:
+    """Return the settings of the days that begin at `first` (Unix ns, a midnight).
+
+    The window at 04:30 is skipped when the clocks go forward, and comes twice when they go back.
+    """
+    start = first // SECOND - schema.TIME_BASE
+    zone = [schema.Transition(0, 1440)]
+    for day, offset in CHANGES:
+        zone.append(schema.Transition(start + day * 86_400 + 4 * 3600, 1440 + offset))
+    return schema.Settings(
+        5, 2, 2, 1260, 480, 24, 1,
+        zone,
+        [
+            schema.Window(1, 1, DAILY, 9 * 60, 60, 0),
+            schema.Window(2, 2, DAILY, 18 * 60, 60, 0),
+            schema.Window(3, 3, DAILY, 4 * 60 + 30, 60, 1),
+        ],
+        [
+            schema.Question(1, schema.Trigger.after_dose, DAILY, 5, 10),
+            schema.Question(2, schema.Trigger.set_time, DAILY, 20 * 60, 30),
+        ],
+    )  # fmt: skip
+
+
+def offset(day: int) -> int:
+    """Return how far the clocks are ahead of UTC at the noon of a day, in ns."""
+    return max([change for change in CHANGES if change[0] <= day], default=(0, 0))[1] * MINUTE
+
+
+Deed = tuple[int, str, bool | int | None]
+"""When, on what, active or not; `cut`, `on`, `pull` and `plug` are what they say.
+
+`time` and ns: the gateway comes and says that it is so much later than it is.
+"""
 
 
 class Days:
@@ -38,10 +67,11 @@ class Days:
         self._awake = False
 
     def day(self, start: int) -> list[Deed]:
-        """Return a day's deeds in order; `start` is its midnight (Unix ns)."""
+        """Return a day's deeds in order; `start` is its local midnight (Unix ns)."""
         self._deeds = []
         if not self._awake:
             self._night(start)
+        self._gateway(start + 2 * HOUR + 50 * MINUTE)
         self._awake = self._rng.random() < 0.25
         kinds = [self._both, self._hold, self._flick, self._long_press, self._repeat] * 4
         self._rng.shuffle(kinds)
@@ -51,6 +81,8 @@ class Days:
         self._answer(start + 9 * HOUR + 25 * MINUTE)
         self._refill(start + 15 * HOUR)
         self._possible(start + 16 * HOUR)
+        self._chatter(start + 16 * HOUR + 20 * MINUTE)
+        self._dark(start + 17 * HOUR)
         self._dose(start + 18 * HOUR, 2)
         self._answer(start + 20 * HOUR + self._ms(60_000, 3_000_000))
         if self._awake:
@@ -113,6 +145,54 @@ class Days:
             self.done["refilled without the button"] += 1
             self._reach(t, self._rng.sample(range(1, 5), self._rng.choice((3, 4))))
 
+    def _chatter(self, t: int) -> None:
+        deed = self._next("chatter", "reed left open", "button for long", "", "reed", "button", "")
+        if deed.startswith("reed"):
+            end = self._bounce(t, "lid", 60_000, 25, 45, left=deed.endswith("open"))
+            if deed.endswith("open"):
+                self._deeds.append((end + 20 * SECOND, "lid", False))
+        elif deed == "button":
+            self._bounce(t, f"button{self._rng.randrange(5)}", 5_000, 3, 25)
+        elif deed:
+            self._bounce(t, f"button{self._rng.randrange(5)}", 70_000, 100, 101)
+
+    def _bounce(
+        self, t: int, name: str, ms: int, least: int, most: int, left: bool = False
+    ) -> int:
+        # edges until `ms` are over, and one more if the level that is left asks for it; the last
+        end, active = t + ms * 10**6, False
+        while t < end or active != left:
+            active = not active
+            self._deeds.append((t, name, active))
+            last, t = t, t + self._ms(least, most)
+        return last
+
+    def _dark(self, t: int) -> None:
+        # something is before all beams: the light is gone
+        deed = self._next("all beams dark", "when it is opened", "under the lid", "")
+        if deed:
+            lasts = 5_000 if deed.startswith("when") else 150_000
+            for n in range(1, 5):
+                self._active(t, f"beam{n}", lasts)
+        if deed.startswith("when"):
+            self._active(t + SECOND, "lid", 8_000)
+
+    def _gateway(self, t: int) -> None:
+        self.done["told the time"] += 1
+        self._deeds.append((t, "time", self._ms(-40, 40)))
+        deed = self._next("told a wrong time", "step", "impossible", "small step", "")
+        if deed == "impossible":
+            self._deeds += [(t + MINUTE * n, "time", -(2 + n) * DAY) for n in (1, 2)]
+        elif deed:
+            ahead = self._ms(-3000, -1000) if deed == "small step" else self._ms(60_000, 500_000)
+            self._deeds += [(t + 5 * MINUTE, "time", ahead), (t + 20 * MINUTE, "time", 0)]
+
+    def _next(self, what: str, *deeds: str) -> str:
+        # one after the other, so that a few days have some of them
+        deed = deeds[sum(self.done[f"{what}: {one or 'not'}"] for one in set(deeds)) % len(deeds)]
+        self.done[f"{what}: {deed or 'not'}"] += 1
+        return deed
+
     def _overnight(self, t: int) -> None:
         self.done["lid open overnight"] += 1
         self._active(t, "lid", 8 * 3_600_000 + self._rng.randrange(600_000))
@@ -154,6 +234,7 @@ class Player:
 
     def __init__(self, bench: Bench, clock: VirtualClock) -> None:
         self.entries: list[Entry] = []
+        self.said: list[Said] = []
         self._bench, self._clock = bench, clock
 
     async def play(self, deeds: Iterable[Deed]) -> None:
@@ -161,9 +242,21 @@ class Player:
             await self._clock.advance_to(t)
             if active is None:
                 await self._power(what)
+            elif what == "time":
+                await self._tell_time(active)
             else:
-                at = self._bench.board.set_input(what, active)
-                self.entries.append(Stimulus(at, NAME, what, active))
+                at = self._bench.board.set_input(what, bool(active))
+                self.entries.append(Stimulus(at, NAME, what, bool(active)))
+
+    async def _tell_time(self, ahead: int) -> None:
+        now = self._clock.now_ns
+        seconds, rest = divmod(now + ahead, SECOND)
+        said = Said(now, now + ahead, 50, schema.TimeSource.gateway)
+        self.said.append(said)
+        time = schema.Time(seconds - schema.TIME_BASE, rest // 10**6, 50, said.source)
+        host = Host(self._bench, self._clock)
+        await host.say(schema.MessageType.time, time)
+        host.leave()
 
     async def _power(self, what: str) -> None:
         now, board = self._clock.now_ns, self._bench.board
@@ -180,11 +273,13 @@ class Player:
         await ways[what]()
 
 
-async def settle(bench: Bench, clock: VirtualClock, secret: bytes, identity: bytes) -> None:
+async def settle(
+    bench: Bench, clock: VirtualClock, secret: bytes, identity: bytes, said: schema.Settings
+) -> None:
     """Give the board its settings through its port."""
     import serial
 
-    put = Signer(secret, identity).config_put(SETTINGS)
+    put = Signer(secret, identity).config_put(said)
     with serial.Serial(str(bench.board.port), timeout=0) as host:
         host.write(encode(Frame(int(schema.MessageType.config_put), wire.build(put), ref=1)))
         for _ in range(50):

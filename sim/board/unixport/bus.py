@@ -109,6 +109,21 @@ def run_latched():
             _in_irq = False
 
 
+def run_hard():
+    # hard handlers alone: the others wait for the program's next step
+    global _in_irq
+    at = 0
+    while at < len(latched) and not (_in_irq or masked or halted):
+        if not latched[at].hard():
+            at += 1
+            continue
+        _in_irq = True
+        try:
+            latched.pop(at).deliver()
+        finally:
+            _in_irq = False
+
+
 def pump():
     drain()
     run_latched()

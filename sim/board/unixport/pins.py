@@ -108,6 +108,9 @@ class Pin:
                 bus.latched.append(self)
         self._seen = level
 
+    def hard(self):
+        return self._hard
+
     def deliver(self):
         self._flags = self._fired
         self._fired = 0

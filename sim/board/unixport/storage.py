@@ -6,6 +6,7 @@ from os import getenv
 import bus
 import control
 import uctypes
+from micropython import const
 
 _LOCK = "\x01lock"
 _UNLOCK = "\x01unlock"
@@ -14,6 +15,8 @@ _UNLOCK_AND_INTERRUPT = "\x01interrupt"
 _left = 0  # the power dies inside the operation that brings this to 0
 _bytes = 0  # so many bytes of it are still programmed
 _done = False  # the operation under way is in the file
+_LOOK = const(32)  # reads
+_reads = 0
 _message = bytearray(control.SIZE)
 _fields = uctypes.struct(uctypes.addressof(_message), bus.FIELDS, uctypes.LITTLE_ENDIAN)
 
@@ -43,6 +46,8 @@ def guarded(device, request, number, buffer, offset):
             if bus.halted:
                 bus.halt()
             result = device.serve(request, number, buffer, offset)
+            # interrupts are off while the chip erases and programs, not between two such calls
+            bus.run_hard()
             getenv(unlock)
             return result
         except KeyboardInterrupt:
@@ -53,6 +58,12 @@ def guarded(device, request, number, buffer, offset):
 
 
 def load(file, position, buffer):
+    # edges come in between reads, too, but to look for them takes longer than a read
+    global _reads
+    _reads += 1
+    if _reads == _LOOK:
+        _reads = 0
+        bus.drain_if_possible()
     # unbuffered: what a file here has been given is in the kernel, and stays if this process dies
     file.seek(position)
     file.readinto(buffer)
