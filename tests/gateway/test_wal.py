@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import wal
+from gateway import ballast, wal
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.spool import TABLES, Link, Spool
@@ -33,6 +33,10 @@ def _held(path: Path) -> int:
             return int(db.execute("SELECT count(*) FROM records").fetchone()[0])
         except sqlite3.OperationalError:
             return 0
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def test_a_commit_moves_no_files_end_and_a_crash_leaves_all_that_was_committed(
@@ -99,7 +103,9 @@ def test_a_full_disk_is_no_reason_to_fail(tmp_path: Path) -> None:
         async def scenario() -> None:
             spool = Spool(Database(disk / "s.db", TABLES, Counters()))
             await spool.greet(D, E, b"hello")
-            await until(lambda: (disk / "s.db.ballast").exists())
+            await until(lambda: _size(disk / "s.db.ballast") == ballast.SIZE)
+            # there is not room for all of it
+            await until(lambda: _size(disk / "s.db-wal") > 512 << 10)
             fill(disk)
             await _append(spool, 0, 0)
             assert len(await spool.fetch(D, E, 0)) == 1
