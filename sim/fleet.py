@@ -5,7 +5,7 @@ import dataclasses
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,8 @@ from sim.world import World
 
 _REST_S = 8.0
 """Between one thing a patient does and the next: a hundred patients are a busy ward."""
+_IDLE_S = 5.0
+"""So long nobody touches anything, to see what that costs."""
 _QUIET_S = 3.0
 _ARRIVES_WITHIN = 120.0
 
@@ -28,10 +30,11 @@ class FleetError(RuntimeError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fleet:
-    """How a fleet did: seconds to make it, share of one core used by all parts while it lived."""
+    """How a fleet did: seconds to make it; cores used by all parts, at rest and while it lived."""
 
     report: Report
     made_s: float
+    idle_cores: float
     cores: float
 
 
@@ -51,9 +54,8 @@ async def fleet(
         made = time.monotonic() - began
         say(f"{count} dispensers made in {made:.1f} s")
         await asyncio.sleep(BOOT_NS / 1e9 + 1)
-        used, at = _processor_s(world), time.monotonic()
-        await _live(world, seed, seconds)
-        cores = (_processor_s(world) - used) / (time.monotonic() - at)
+        idle = await _cores(world, asyncio.sleep(_IDLE_S))
+        cores = await _cores(world, _live(world, seed, seconds))
         say(f"patients have left; {cores:.2f} cores were used")
         await _arrive(world)
         await world.finish()
@@ -61,7 +63,14 @@ async def fleet(
         await world.close()
     report = compute(folder)
     (folder / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)))
-    return Fleet(report, made, cores)
+    return Fleet(report, made, idle, cores)
+
+
+async def _cores(world: World, what: Awaitable[None]) -> float:
+    """Let it happen and return how many cores were used meanwhile."""
+    used, at = _processor_s(world), time.monotonic()
+    await what
+    return (_processor_s(world) - used) / (time.monotonic() - at)
 
 
 async def _live(world: World, seed: int, seconds: float) -> None:

@@ -37,8 +37,7 @@ IDLE = 41  # virtual time only; ident: IDLE_..., payload: i64, until then (us of
 STARVED = 42  # virtual time only: the watchdog bites
 
 QUIET = (OPERATION, HEAP)  # nobody outside acts on these,
-OUTPUTS = (LEVEL, PWM, PIXELS)  # nor on these if nobody watches the outputs;
-UNHEARD = (PWM, PIXELS)  # these are not even sent then
+OUTPUTS = (LEVEL, PWM, PIXELS)  # nor on these if nobody watches the outputs
 IDLE_WAITS = 0
 IDLE_PRINTS = 1  # for room in its terminal
 
@@ -57,6 +56,9 @@ PAGE_SIZE = 4096
 NOW_AT = 0
 STARVES_AT = 8  # when the watchdog bites, NEVER = it does not run
 BOUND_AT = 16  # the launcher's own: where asking for the ticks is no longer enough
+TURN_AT = 24  # changes whenever something may have come that was not there before
+FREE_AT = 32  # before, time may be moved by whoever waits; 0 = not at all
+HEARD_AT = 40  # 0 = PWM and PIXELS are not even sent
 NEVER = 1 << 60
 # What the supervisor grants, in us: it is `now`; nothing else happens before `horizon`; before
 # `free` the board need not ask.

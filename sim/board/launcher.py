@@ -222,14 +222,14 @@ def patch_random(interpreter: Interpreter, seed: str) -> None:
     interpreter.patch("mp_hal_get_random", kind, get_random)
 
 
-def patch_getenv(interpreter: Interpreter, timer: Any, watchdog: bytes | None) -> None:
+def patch_getenv(interpreter: Interpreter, timer: Any, page: bytes | None) -> None:
     """Answer the board's own modules; everybody else gets the environment.
 
-    `watchdog`: address of the int64 in which virtual time looks for the watchdog's end.
+    `page`: address of what virtual time shares with them, see `control.py`.
     """
     lib = interpreter.lib
     real = libc.getenv
-    address = ctypes.create_string_buffer(watchdog) if watchdog else None
+    address = ctypes.create_string_buffer(page) if page else None
     real.argtypes, real.restype = [ctypes.c_char_p], ctypes.c_void_p
 
     def getenv(name: bytes) -> int | None:
@@ -243,8 +243,11 @@ def patch_getenv(interpreter: Interpreter, timer: Any, watchdog: bytes | None) -
         elif name.startswith(b"\x01timer "):
             function, delay_us = name.split()[1:]
             timer.arm(int(function), int(delay_us))
-        elif name == b"\x01watchdog":
-            return ctypes.addressof(address) if address else None
+        elif name == b"\x01page":
+            if address is None:
+                return None
+            timer.alone(interpreter)
+            return ctypes.addressof(address)
         else:
             return real(name)  # type: ignore[no-any-return]
         return None

@@ -5,6 +5,7 @@ operating system that wait or tell the time are replaced here, so MicroPython, a
 queue (which is in C) and the board's own modules see virtual time without knowing. Time moves
 - when the interpreter waits: by itself before `free`, otherwise the supervisor grants it;
 - by a microsecond whenever it asks for the ticks, so that loops which wait for them end.
+Where asyncio waits and nothing can have come, the board's own loop moves it (unixport/loop.py).
 
 Times are in us since the world began; what the two sides share is in `control.py`.
 """
@@ -32,6 +33,9 @@ class _PollFd(ctypes.Structure):
 
 
 _POLL_SIZE = ctypes.sizeof(_PollFd)
+_LOCKS = tuple(
+    f"mp_thread_{kind}mutex_{what}" for kind in ("", "recursive_") for what in ("lock", "unlock")
+)
 
 
 def _real(name: str, *arguments: Any, result: Any = _int) -> Any:
@@ -71,6 +75,11 @@ def _ticks_ms(now: int, boot_us: int) -> bytes:
     )  # fmt: skip
 
 
+def _constant(value: int) -> bytes:
+    """Machine code (x86-64): the number."""
+    return b"\x48\xb8" + struct.pack("<Q", value) + b"\xc3"  # mov rax, value; ret
+
+
 class Lockstep:
     """Virtual time of one process; also stands in for the launcher's timer thread."""
 
@@ -87,20 +96,20 @@ class Lockstep:
         self._now = ctypes.c_int64.from_buffer(self._memory, control.NOW_AT)
         self._starves = ctypes.c_int64.from_buffer(self._memory, control.STARVES_AT)
         self._bound = ctypes.c_int64.from_buffer(self._memory, control.BOUND_AT)
+        self._turn = ctypes.c_int64.from_buffer(self._memory, control.TURN_AT)
+        self._free = ctypes.c_int64.from_buffer(self._memory, control.FREE_AT)
+        struct.pack_into("<q", self._memory, control.HEARD_AT, watched)
         self._grants, self._messages = grants, messages
         self._start_us, self._boot_us = start_ns // 1000, boot_us
         self._quiet = control.QUIET if watched else control.QUIET + control.OUTPUTS
-        self._unheard = () if watched else control.UNHEARD
         self._schedule = interpreter.lib.mp_sched_schedule
         self._function = _pointer()
         self._due = NEVER
-        self._horizon = self._free = 0
-        self._noticed = False
-        self._grants_taken = 0
+        self._horizon = self._granted = 0
         # descriptors read empty, sets polled in vain: until a grant, or what it does itself
         self._empty: set[int | bytes] = set()
         os.set_blocking(0, False)
-        self.address = str(ctypes.addressof(self._starves)).encode()
+        self.address = str(ctypes.addressof(self._now)).encode()
         self._take(os.read(grants, control.GRANT_SIZE))
         self._patch(interpreter)
 
@@ -120,12 +129,23 @@ class Lockstep:
             interpreter.patch(name, kind, getattr(self, name.replace("mp_hal_", "")))
         kind = ctypes.CFUNCTYPE(ctypes.c_uint64)
         self._code = mmap.mmap(-1, control.PAGE_SIZE, prot=7)  # also executable
-        code = ctypes.addressof(ctypes.c_char.from_buffer(self._code))
-        now = ctypes.addressof(self._now)
-        ticks_us = _ticks_us(now, interpreter.callable(kind, self.reached))
-        self._code.write(ticks_us + _ticks_ms(now, self._boot_us))
-        interpreter.redirect("mp_hal_ticks_us", code)
-        interpreter.redirect("mp_hal_ticks_ms", code + len(ticks_us))
+        now, reached = ctypes.addressof(self._now), interpreter.callable(kind, self.reached)
+        interpreter.redirect("mp_hal_ticks_us", self._emit(_ticks_us(now, reached)))
+        interpreter.redirect("mp_hal_ticks_ms", self._emit(_ticks_ms(now, self._boot_us)))
+
+    def alone(self, interpreter: Any) -> None:
+        """One thread runs here: its state need not be looked up, and nothing be locked."""
+        state = interpreter.lib.mp_thread_get_state
+        state.restype = ctypes.c_uint64
+        interpreter.redirect("mp_thread_get_state", self._emit(_constant(state())))
+        locked = self._emit(_constant(1))
+        for name in _LOCKS:
+            interpreter.redirect(name, locked)
+
+    def _emit(self, code: bytes) -> int:
+        at = self._code.tell()
+        self._code.write(code)
+        return ctypes.addressof(ctypes.c_char.from_buffer(self._code)) + at
 
     def arm(self, function: int, delay_us: int) -> None:
         """Schedule the MicroPython function at this address in `delay_us`; -1 = not at all."""
@@ -136,19 +156,27 @@ class Lockstep:
     # --- time
 
     def _take(self, grant: bytes) -> None:
-        self._now.value, self._horizon, self._free = struct.unpack(control.GRANT, grant)
-        self._noticed = False
-        self._grants_taken += 1
-        self._empty.clear()
+        self._now.value, self._horizon, self._granted = struct.unpack(control.GRANT, grant)
+        self._look_again()
         self._find_bound()
+
+    def _look_again(self) -> None:
+        self._turn.value += 1
+        self._empty.clear()
+
+    def _notice(self) -> None:
+        # others may act on what it does: the next wait asks
+        self._granted = self._free.value = 0
+        self._look_again()
 
     def _find_bound(self) -> None:
         self._bound.value = min(self._horizon, self._due)
+        self._free.value = min(self._granted, self._due)
 
     def _pass(self, until: int) -> None:
         """Let time pass up to `until`; less of it if a timer or the world comes in between."""
         until = min(until, self._due, self._starves.value)
-        if until < self._free and not self._noticed:
+        if until < self._granted:
             self._now.value = max(self._now.value, until)
         else:
             self._ask(until)
@@ -207,9 +235,9 @@ class Lockstep:
         if ready or not timeout:
             return ready
         end = NEVER if timeout < 0 else self._now.value + timeout * 1000
-        before = self._grants_taken
+        before = self._turn.value
         self._pass(end)
-        if before != self._grants_taken:
+        if before != self._turn.value:
             ready = self._ready(entries, count)
         return _fails(errno.EINTR) if not ready and self._now.value < end else ready
 
@@ -239,10 +267,10 @@ class Lockstep:
         if descriptor == self._messages:
             return self._tell(data, size)
         if descriptor not in (1, 2):
-            self._empty.clear()
+            self._look_again()
             return int(_write(descriptor, data, size))
         done = 0
-        self._noticed = True
+        self._notice()
         while done < size:
             count = int(_write(descriptor, data + done, size - done))
             done += max(count, 0)
@@ -255,9 +283,6 @@ class Lockstep:
 
     def _tell(self, data: int, size: int) -> int:
         kind = ctypes.string_at(data, 1)[0]
-        if kind in self._unheard:
-            return size
         if kind not in self._quiet:
-            self._noticed = True
-            self._empty.clear()
+            self._notice()
         return int(_write(self._messages, data, size))

@@ -53,6 +53,7 @@ class HostPort:
         self._on_data = on_data
         self._loop = asyncio.get_running_loop()
         self._master = self._watch = -1
+        self._watching = select.poll()
         self._kept = b""
         self._paused = False
         self.opened = False
@@ -80,6 +81,9 @@ class HostPort:
         self._loop.add_reader(self._watch, self._look)
         self._kept = b""
         self._paused = False
+        self._watching = select.poll()
+        self._watching.register(self._watch, select.POLLIN)
+        self._watching.register(self._master, select.POLLIN)
         new = self.link.with_name(self.link.name + ".new")
         new.unlink(missing_ok=True)
         new.symlink_to(path)
@@ -113,11 +117,10 @@ class HostPort:
         """Whether the host has sent what was not taken here, or not yet read what was sent."""
         if not self.attached:
             return False
-        poll = select.poll()
-        poll.register(self._watch, select.POLLIN)
-        if not self._paused:
-            poll.register(self._master, select.POLLIN)
-        return any(event & select.POLLIN for _, event in poll.poll(0)) or self._is_unread()
+        came = {fd for fd, event in self._watching.poll(0) if event & select.POLLIN}
+        if self._paused:
+            came.discard(self._master)
+        return bool(came) or self._is_unread()
 
     def _is_unread(self) -> bool:
         # a host that does not read for that long in real time does not count any more

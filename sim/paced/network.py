@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Sequence
 
-from sim.clock import Participant, VirtualClock
+from sim.clock import VirtualClock
 from sim.paced.child import PacedChild
 from sim.paced.sockets import Sockets
+from sim.participant import Participant
 
 _PATIENCE_S = 1.0
 """Real time after which what a stopped process does not read no longer holds time up."""

@@ -11,6 +11,7 @@ END = "<!-- end of figures -->"
 PAGES = {
     "firmware": ROOT / "docs" / "firmware.md",
     "gateway": ROOT / "docs" / "gateway.md",
+    "sim": ROOT / "docs" / "simulator.md",
 }
 """Benches whose figures stand on a page."""
 

@@ -8,6 +8,8 @@ import pytest
 from sim import factory, stored
 from sim.clock import VirtualClock
 from sim.report import STORE, compute
+from sim.scenario import Scenario
+from sim.stage import play
 from sim.world import World
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -60,3 +62,13 @@ def test_the_chain_in_virtual_time_stores_the_same_bytes_twice(image, tmp_path, 
         assert report.agree
         assert report.records_expected == hours * 4
     assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_a_month_of_one_dispenser(image, tmp_path):
+    month = Scenario("month", "", 30, diary="day 1 00:01  press 1", patients={"d1": "regular"})
+    report = asyncio.run(play(month, tmp_path / "run", 1, image))
+    assert report.differences == []
+    assert report.agree and report.chain == "verified"
+    assert report.records_expected >= 30 * 8

@@ -50,6 +50,7 @@ def _install():
     sys.modules["machine"] = rp2_machine
     sys.modules["micropython"] = proxies.Micropython
     sys.modules["os"] = proxies.Os
+    sys.modules["gc"] = proxies.Gc
     loop.start()
     sys.modules["neopixel"] = __import__("neopixel")
 

@@ -3,6 +3,7 @@
 # taken in at fixed points only (poller, sleep, Pin.value, machine.idle): a run is deterministic.
 import select
 import sys
+from os import getenv
 
 import control
 import micropython
@@ -10,6 +11,8 @@ import uctypes
 import utime
 
 _rx = _tx = _wake = _poll = None
+page = None  # virtual time: what the launcher shares
+_seen = -1  # its turn in which nothing was left to read
 _held = False  # a message is read but not yet applied: survives a KeyboardInterrupt
 _draining = False
 _in_irq = False
@@ -23,6 +26,13 @@ FIELDS = {
     "value": uctypes.INT32 | 4,
     "stamp": uctypes.INT64 | 8,
 }
+_PAGE = {
+    "starves": uctypes.INT64 | control.STARVES_AT,
+    "turn": uctypes.INT64 | control.TURN_AT,
+    "now": uctypes.INT64 | control.NOW_AT,
+    "free": uctypes.INT64 | control.FREE_AT,
+    "heard": uctypes.INT64 | control.HEARD_AT,
+}
 _in = bytearray(control.SIZE)
 _in_fields = uctypes.struct(uctypes.addressof(_in), FIELDS, uctypes.LITTLE_ENDIAN)
 _out = bytearray(control.SIZE)
@@ -32,7 +42,10 @@ latched = []  # pins with an interrupt to deliver
 
 
 def attach(rx, tx, wake_rx, wake_tx):
-    global _rx, _tx, _poll, _wake, _wake_rx
+    global _rx, _tx, _poll, _wake, _wake_rx, page
+    address = getenv("\x01page")
+    if address:
+        page = uctypes.struct(int(address), _PAGE, uctypes.LITTLE_ENDIAN)
     _rx = open(rx, "rb")
     _tx = open(tx, "wb")
     _wake_rx = open(wake_rx, "rb")
@@ -59,7 +72,9 @@ def send(kind, ident=0, value=0):
     _tx.write(_out)
 
 
-def send_long(kind, ident, value, payload):
+def send_output(kind, ident, value, payload):
+    if page and not page.heard:
+        return
     _tx.write(control.pack(kind, ident, value, utime.time_ns(), payload))
 
 
@@ -74,15 +89,17 @@ def wake():
 
 def drain():
     # apply what the supervisor has sent, without running handlers; safe to be interrupted anywhere
-    global _held, _draining
-    if _draining or _in_irq:
+    global _held, _draining, _seen
+    if _draining or _in_irq or (page and page.turn == _seen):
         return
     _draining = True
     try:
+        turn = page and page.turn
         while True:
             if not _held:
                 _held = _rx.readinto(_in)
                 if not _held:
+                    _seen = turn
                     return
             message = _in_fields
             handlers[message.kind](message.ident, message.value, message.stamp)
@@ -125,8 +142,10 @@ def run_hard():
 
 
 def pump():
-    drain()
-    run_latched()
+    if not page or page.turn != _seen:
+        drain()
+    if latched:
+        run_latched()
 
 
 def call(handler, argument, hard):

@@ -2,9 +2,10 @@
 import bus
 import control
 import utime
+from micropython import const
 
-_MASK = (1 << 30) - 1
-_HALF = 1 << 29
+_MASK = const((1 << 30) - 1)
+_HALF = const(1 << 29)
 _offset = 0  # ns since 1970 when the monotonic clock shows 0
 _boot_us = 0  # monotonic clock at the last hard reset
 
@@ -48,12 +49,8 @@ def mktime(moment):
     return int(utime.mktime(tuple(moment[:8])))
 
 
-def uptime_ms():
-    return (utime.ticks_us() - _boot_us) // 1000
-
-
 def ticks_ms():
-    return uptime_ms() & _MASK
+    return (utime.ticks_us() - _boot_us) // 1000 & _MASK
 
 
 def ticks_us():

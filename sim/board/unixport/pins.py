@@ -210,7 +210,7 @@ class PWM:
             raise ValueError("freq too small" if freq < 8 else "freq too large")
 
     def _report(self):
-        bus.send_long(control.PWM, self._pin, self._duty, struct.pack("<I", self._freq))
+        bus.send_output(control.PWM, self._pin, self._duty, struct.pack("<I", self._freq))
         if (self._pin in _pulsed) != bool(self._duty):
             _pulsed.symmetric_difference_update({self._pin})
             _look_at_lit(self._pin)
@@ -238,4 +238,4 @@ class PWM:
 def bitstream(pin, encoding, timing, data):
     if encoding:
         raise ValueError("invalid encoding")
-    bus.send_long(control.PIXELS, _number(pin), 0, bytes(data))
+    bus.send_output(control.PIXELS, _number(pin), 0, bytes(data))

@@ -1,11 +1,19 @@
 # Built-in modules whose Unix form differs from rp2: the same names, a few replaced
+import gc
 import os
 import termios
 
+import bus
 import micropython
+from micropython import const
 
 _ISIG = 1
 _LFLAG = 3
+# virtual time: so many times the garbage is left to lie before it is collected, for that takes a
+# third of the time a board needs
+_SELDOM = const(3)
+
+allowed = 0  # bytes of garbage that the firmware lets lie, 0 = as they come
 
 
 def _copy(module, names):
@@ -30,6 +38,18 @@ class Os:
     pass
 
 
+class Gc:
+    pass
+
+
+def threshold(*amount):
+    global allowed
+    if not amount:
+        return allowed or -1
+    allowed = max(amount[0], 0)
+    gc.threshold(amount[0] * _SELDOM if bus.page else amount[0])
+
+
 def uname():
     return ("rp2", "rp2", "1.29.0", "1.29.0 emulated", "Raspberry Pi Pico with RP2040")
 
@@ -40,6 +60,8 @@ def sync():
 
 _copy(micropython, Micropython)
 _copy(os, Os)
+_copy(gc, Gc)
+Gc.threshold = threshold
 Micropython.kbd_intr = kbd_intr
 Os.uname = uname
 Os.sync = sync

@@ -1,11 +1,8 @@
 # Watchdog, reset and the registers of the watchdog block (RP2040 datasheet, 4.7.6). Who moves the
 # time keeps its time, so that a hung board cannot save itself: the supervisor, or in virtual time
 # the launcher, which reads from memory when it bites.
-from os import getenv
-
 import bus
 import control
-import uctypes
 import utime
 
 _BASE = 0x40058000
@@ -20,16 +17,11 @@ _timeout = 0  # us, 0 = stopped
 _fed = 0
 _reason = control.REASON_POWER
 _scratch = [0] * 8
-_virtual = None  # where the launcher looks
 
 
 def start(reason):
-    global _reason, _virtual
+    global _reason
     _reason = reason
-    address = getenv("\x01watchdog")
-    if address:
-        fields = {"bites": uctypes.INT64 | 0}
-        _virtual = uctypes.struct(int(address), fields, uctypes.LITTLE_ENDIAN)
 
 
 def _running(ident, value, stamp):
@@ -51,8 +43,8 @@ def _run(timeout_us):
     _timeout = timeout_us
     _feed(timeout_us)
     bus.send(control.WATCHDOG, 0, timeout_us)
-    if _virtual and not timeout_us:
-        _virtual.bites = control.NEVER
+    if bus.page and not timeout_us:
+        bus.page.starves = control.NEVER
 
 
 def _feed(timeout_us):
@@ -60,8 +52,8 @@ def _feed(timeout_us):
     _fed = utime.ticks_us()
     if _timeout:
         _timeout = timeout_us
-        if _virtual:
-            _virtual.bites = _fed + timeout_us
+        if bus.page:
+            bus.page.starves = _fed + timeout_us
         else:
             bus.send(control.FEED, 0, timeout_us)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sim.clock import START_NS, ClockError, Participant, RealClock, VirtualClock
+from sim.clock import START_NS, ClockError, RealClock, VirtualClock
+from sim.participant import Participant
 from tests.sim.board.bench import Bench
 from tests.sim.board.virtual import SECOND_NS, lines
 
