@@ -7,8 +7,9 @@ A line of a diary names a time and what happens then, in order, one after the ot
     day 4 06:30  fault broker_down for 2 d
     day 5 09:10:04.250  touch button2 on
 
-Times are the world's (UTC), days count from 1. `for` lets a fault heal by itself; `touch` makes
-one input active or not, as a recording of what was done by hand tells it.
+Times are the world's (UTC), days count from 1. `for` lets a fault heal by itself; `tech` is what a
+person does with the tools (`sim.techs`); `touch` makes one input active or not, as a recording of
+what was done by hand tells it.
 """
 
 import dataclasses
@@ -23,6 +24,7 @@ _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": DAY}
 _AT_DISPENSER = {
     "open": 0, "close": 0, "take": 1, "press": 1, "service": 0, "reach": 2, "wait": 2, "touch": 2,
 }  # fmt: skip
+_TO_THE_WORLD = ("fault", "heal", "tech")
 
 
 class DiaryError(ValueError):
@@ -57,16 +59,16 @@ def _line(line: str, dispenser: str) -> Iterator[Action]:
     for thing in things.split(";"):
         words = tuple(thing.split())
         _check(line, words)
-        whose = "" if words[0] in ("fault", "heal") else named or dispenser
+        whose = "" if words[0] in _TO_THE_WORLD else named or dispenser
         yield Action(at, whose, words)
 
 
 def _check(line: str, words: tuple[str, ...]) -> None:
-    if words and words[0] in ("fault", "heal") and len(words) > 1:
+    if words and words[0] in _TO_THE_WORLD and len(words) > 1:
         return
     if not words or _AT_DISPENSER.get(words[0]) != len(words) - 1:
         known = ", ".join(_AT_DISPENSER)
-        raise DiaryError(f"{line!r}: {' '.join(words)!r} is none of {known}, fault, heal")
+        raise DiaryError(f"{line!r}: {' '.join(words)!r} is none of {known}, fault, heal, tech")
 
 
 def seconds(number: str, unit: str) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from sim import faults
+from sim import faults, techs
 from sim.actions import DAY, Action, seconds
 from sim.board.serial import SerialSpec
 from sim.clock import RealClock, VirtualClock
@@ -89,7 +89,7 @@ class Stage:
         """
         whose = sorted({action.dispenser for action in actions if action.dispenser})
         tasks = [asyncio.create_task(self._live(name, actions)) for name in whose]
-        struck = [a for a in actions if a.words[0] in ("fault", "heal")]
+        struck = [a for a in actions if a.words[0] in ("fault", "heal", "tech")]
         tasks += [asyncio.create_task(self._happen(action)) for action in struck]
         try:
             await self._until(days * DAY, tasks)
@@ -121,6 +121,9 @@ class Stage:
         await self._at(action.at)
         what, name, *rest = action.words
         target = rest.pop(0) if rest and rest[0] != "for" else ""
+        if what == "tech":
+            await techs.do(name, self.world, target)
+            return
         if what == "heal":
             if (name, target) not in self._broken:
                 raise StageError(f"heal {name} {target}: nothing of that name is broken then")

@@ -1,0 +1,52 @@
+"""What techs do with the real tools, and what breaks meanwhile."""
+
+from protocol.schema import ReleaseAction
+from sim.scenario import Expectation, Outcome, Scenario, count, faults
+
+
+def confirmed(outcome: Outcome) -> str:
+    """A release was received, started and confirmed, by the dispenser's own records."""
+    told = [getattr(record.data, "action", None) for record in outcome.records("release")]
+    wanted = [ReleaseAction.received, ReleaseAction.started, ReleaseAction.confirmed]
+    return "" if told[-len(wanted) :] == wanted else f"release records tell {told}"
+
+
+def lives(number: int) -> Expectation:
+    """The store knows so many epochs of the dispenser."""
+
+    def check(outcome: Outcome) -> str:
+        epochs = {record.epoch for record in outcome.records()}
+        return "" if len(epochs) == number else f"{len(epochs)} epochs, not {number}"
+
+    return check
+
+
+SCENARIOS = (
+    Scenario(
+        "updated-in-an-outage",
+        "A release is on its way when the operator's mast goes down for hours; doses go on.",
+        days=0.5,
+        diary="""
+            day 1 00:10  open; take 1; close
+            day 1 00:30  tech update d1
+            day 1 00:31  fault broker_down for 4 h
+            day 1 02:00  open; take 2; close
+            day 1 06:00  open; take 3; close
+        """,
+        expect=(count("dose", 3), faults("broker_down"), confirmed),
+        tags=frozenset({"slow"}),
+    ),
+    Scenario(
+        "retired-and-reissued",
+        "A dispenser comes back, is retired and begins a new life with new keys.",
+        days=0.2,
+        diary="""
+            day 1 00:10  open; take 1; close
+            day 1 00:20  press 3
+            day 1 02:00  tech reissue d1
+            day 1 03:00  open; take 2; close
+        """,
+        expect=(count("dose", 2), count("response", 1, button=3), lives(2)),
+        tags=frozenset({"slow"}),
+    ),
+)

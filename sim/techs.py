@@ -1,0 +1,95 @@
+"""What people do in a world with the real tools, by name: a diary's `tech NAME DISPENSER`.
+
+The tools are programs in the host's time: virtual time keeps the host's pace meanwhile.
+"""
+
+import asyncio
+import json
+import re
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from sim.child import dosewire, run
+from sim.dispenser import Dispenser
+from sim.ledger import Tech
+from sim.report import REGISTRY, STORE
+from sim.throttle import as_the_host
+from sim.world import World
+
+_FIRMWARE = Path(__file__).parent.parent / "firmware"
+_VERSION = re.compile(r"^VERSION = \((\d+), (\d+), (\d+)\)$", re.MULTILINE)
+_WITHIN_S = 60.0
+
+
+class TechError(ValueError):
+    """Nothing that techs do; one line."""
+
+
+async def do(name: str, world: World, target: str) -> None:
+    """Do it at a dispenser, by default the first. Raises TechError or ChildError."""
+    if name not in DEEDS:
+        raise TechError(f"no tech does {name!r}, only {', '.join(DEEDS)}")
+    part = world.part(target or next(iter(world.dispensers)))
+    if not isinstance(part, Dispenser):
+        raise TechError(f"{name}: {target} is no dispenser")
+    with as_the_host(world.clock):
+        await DEEDS[name](world, part)
+
+
+async def _reissue(world: World, dispenser: Dispenser) -> None:
+    """Retire it at the bench, refused until all is delivered, and give it a new life."""
+    registry = ("--registry", str(world.folder / REGISTRY))
+    await dispenser.to_bench()
+    await world.tech(dispenser, "retire", *registry, "--store", str(world.folder / STORE))
+    told = await world.tech(dispenser, "provision", *registry, "--again", "--json")
+    dispenser.epoch = json.loads(told)["epoch"]
+    dispenser.follow()
+    await dispenser.to_gateway()
+
+
+async def _update(world: World, dispenser: Dispenser) -> None:
+    """Build the next release, let the gateway trust its key, and announce it to the dispenser."""
+    world.ledger.append(Tech(t=world.clock.now_ns, dispenser=dispenser.name, tech="release"))
+    key, bundle = world.folder / "builder.pem", world.folder / "release.zip"
+    public = str(key.with_suffix(".pub"))
+    await _tool(world, "release", "key", str(key))
+    source = await asyncio.to_thread(_next_version, world.folder / "next")
+    words = ("--firmware", str(source), "--key", str(key), "--out", str(bundle))
+    await _tool(world, "release", "build", *words)
+    await _trust(world, dispenser.gateway, public)
+    config = ("--config", str(world.folder / "backend.toml"))
+    await _tool(world, "backend", "send", "release", *config, dispenser.id, str(bundle),
+                "--key", public)  # fmt: skip
+
+
+async def _tool(world: World, *words: str) -> str:
+    work = run(" ".join(words[:2]), dosewire(*words), world.logs / "tech.log", _WITHIN_S)
+    return await world.clock.paced(work)
+
+
+def _next_version(folder: Path) -> Path:
+    shutil.copytree(_FIRMWARE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    init = folder / "dispenser" / "__init__.py"
+    text, found = _VERSION.subn(
+        lambda now: f"VERSION = ({now[1]}, {int(now[2]) + 1}, 0)", init.read_text()
+    )
+    if found != 1:
+        raise TechError(f"{init}: has no VERSION")
+    init.write_text(text)
+    return folder
+
+
+async def _trust(world: World, gateway: str, key: str) -> None:
+    child = world.gateways[gateway]
+    await child.stop()
+    with (world.folder / f"{child.name}.toml").open("a") as file:
+        file.write(f"\n[release]\nkey = {json.dumps(key)}\n")
+    await child.start()
+
+
+DEEDS: dict[str, Callable[[World, Dispenser], Awaitable[None]]] = {
+    "reissue": _reissue,
+    "update": _update,
+}
+"""By name; their first lines say what they are."""
