@@ -86,6 +86,7 @@ class Release:
         body = wire.pack(_FORM[:1] + _FORM[2:], *fields)
         signed = self._authority.signed(wire.MESSAGE_RELEASE_BEGIN, counter, mac, body)
         command = (counter,) + fields
+        self._slots.look_again()
         if self._installing:
             self._progress(ref)
             return

@@ -33,6 +33,7 @@ class Slots:
         self.version = tuple(version)
         self._tell = tell
         self._authority = authority
+        self._room = 0  # blocks that surely are there for a release
 
     def start(self):
         other = self.other
@@ -133,9 +134,17 @@ class Slots:
             pass
 
     def has_room(self, size):
-        # for one more file, with enough left for the journal
-        blocks = os.statvfs(self._root + "/")[3] - size // _BLOCK - 1
-        return blocks >= _FREE
+        # for one more file, with enough left for the journal. To look takes as long as an erase or
+        # two, so that is not done while there was more than enough; its entry may take a block
+        blocks = size // _BLOCK + 2
+        if blocks > self._room:
+            self._room = os.statvfs(self._root + "/")[3] - _FREE
+        self._room -= blocks
+        return self._room >= 0
+
+    def look_again(self):
+        # whoever else writes may have taken room
+        self._room = 0
 
     def tidy(self, keep, folder=""):
         # removes, bit by bit, all that is not named; yields ms to wait
