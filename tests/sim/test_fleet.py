@@ -13,10 +13,11 @@ SEED = int(os.environ.get("SEED", "4"))
 
 
 @pytest.mark.parametrize(
-    ("count", "seconds"), [(3, 6.0), pytest.param(100, 60.0, marks=pytest.mark.soak)]
+    ("count", "seconds"), [(3, 4.0), pytest.param(100, 60.0, marks=pytest.mark.soak)]
 )
-def test_a_fleet_s_ledger_and_store_agree(flashed, tmp_path, count, seconds):
+def test_a_fleet_s_ledger_and_store_agree(flashed, tmp_path, monkeypatch, count, seconds):
     print("SEED", SEED)
+    monkeypatch.setattr("sim.fleet._IDLE_S", 1.0)
     lived = asyncio.run(fleet(tmp_path / "run", SEED, count, seconds, flashed, print))
     assert lived.report.differences == []
     assert lived.report.agree and lived.report.chain == "verified"
