@@ -196,6 +196,9 @@ class Modem(_Table, frozen=True):
     port: Annotated[
         str, _says("Absolute path of its command port; empty: found by its USB id.")
     ] = ""
+    manager: Annotated[
+        bool, _says("ModemManager holds the modem: ask it by mmcli, open no command port.")
+    ] = False
     interface: Annotated[
         str,
         _says(

@@ -7,7 +7,7 @@ from pathlib import Path
 from sim.certificates import Credentials, Pki
 from sim.report import REGISTRY, STORE
 
-Value = str | int | float | bool
+Value = str | int | float | bool | list[str]
 Table = Mapping[str, Value]
 _PACE: Mapping[bool, Mapping[str, Table]] = {
     # where a month passes in minutes, a gateway's own defaults hold; a backend that finds no
@@ -34,18 +34,19 @@ _PACE: Mapping[bool, Mapping[str, Table]] = {
 
 
 def gateway(
-    path: Path, data: Path, name: str, own: Credentials, pki: Pki, port: int,
-    ports: Iterable[Path], *, virtual: bool,
+    path: Path, data: Path, name: str, own: Credentials, pki: Pki, broker: tuple[str, int],
+    ports: Iterable[Path], *, virtual: bool, modem: Table | None = None,
 ) -> None:  # fmt: skip
-    """Write a gateway's configuration; `ports`: where it finds its dispensers."""
+    """Write a gateway's configuration; where it finds its broker, and `ports`: its dispensers."""
     pace = _PACE[virtual]
     _write(
         path,
         [
             ("[gateway]", {"id": name, "data": str(data)}),
-            ("[uplink]", {**_mqtt(pki, own, port), **pace["uplink"]}),
+            ("[uplink]", {**_mqtt(pki, own, broker), **pace["uplink"]}),
             ("[publishing]", pace["publishing"]),
             ("[time]", {"trust_clock": True, "uncertainty_ms": 50}),
+            *([("[modem]", modem)] if modem else []),
             *(("[[dispenser]]", {"port": str(path)}) for path in ports),
         ],
     )
@@ -59,18 +60,18 @@ def backend(folder: Path, pki: Pki, port: int, *, virtual: bool) -> None:
         folder / "backend.toml",
         [
             ("[backend]", {**files, **pace["backend"]}),
-            ("[mqtt]", {**_mqtt(pki, pki.backend, port), **pace["mqtt"]}),
+            ("[mqtt]", {**_mqtt(pki, pki.backend, ("127.0.0.1", port)), **pace["mqtt"]}),
         ],
     )
 
 
-def _mqtt(pki: Pki, own: Credentials, port: int) -> dict[str, Value]:
+def _mqtt(pki: Pki, own: Credentials, broker: tuple[str, int]) -> dict[str, Value]:
     files = {"ca": str(pki.ca), "cert": str(own.cert), "key": str(own.key)}
-    return {"host": "127.0.0.1", "port": port, **files}
+    return {"host": broker[0], "port": broker[1], **files}
 
 
 def _write(path: Path, tables: Iterable[tuple[str, Table]]) -> None:
-    # JSON's strings, numbers and booleans are TOML's
+    # JSON's strings, numbers, booleans and lists are TOML's
     lines = []
     for head, values in tables:
         lines += [head, *(f"{key} = {json.dumps(value)}" for key, value in values.items()), ""]

@@ -47,6 +47,7 @@ async def play(
     world = World(
         folder, seed, scenario.dispensers, gateways=scenario.gateways, clock=clock,
         image=image if serial is None else None, serial=serial,
+        cell=faults.of_cell(scenario.faults()), modem=faults.of_modem(scenario.faults()),
     )  # fmt: skip
     try:
         stage = Stage(world, seed)

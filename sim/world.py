@@ -22,12 +22,15 @@ from sim.board.emulated import EmulatedBoard
 from sim.board.events import OutputEvent
 from sim.board.serial import SerialBoard, SerialSpec, connect
 from sim.broker import Broker
+from sim.cell.cell import Cell
+from sim.cell.cell import make as make_cell
 from sim.certificates import make_pki
 from sim.child import Child, dosewire, run
 from sim.clock import Clock, RealClock, VirtualClock
 from sim.dispenser import Dispenser, WorldError
 from sim.hello import NoAnswerError, ask
 from sim.ledger import Fault, Healed, Ledger, Measure, Meta, Tech
+from sim.modem.installed import Installed
 from sim.paced.child import PacedChild
 from sim.paced.network import Network
 from sim.report import LEDGER, REGISTRY, SPOOL
@@ -35,6 +38,7 @@ from sim.report import LEDGER, REGISTRY, SPOOL
 __all__ = ["GATEWAY", "Dispenser", "World", "WorldError"]
 
 GATEWAY = "gw-1"
+_HOST = "127.0.0.1"
 _TECH_WITHIN = 40.0
 _REAL_TECH_WITHIN = 300.0
 _ANSWERS_WITHIN = 20.0
@@ -57,6 +61,8 @@ class World:
         clock: Clock | None = None,
         image: bytes | None = None,
         serial: SerialSpec | None = None,
+        cell: bool = False,
+        modem: bool = False,
         log_publishes: bool = False,
         on_output: Callable[[str, OutputEvent], None] | None = None,
     ) -> None:
@@ -65,7 +71,8 @@ class World:
         With an `image` (`factory.flashed`) dispensers are made from it and the seed, otherwise
         flashed and provisioned as a tech would. `serial` names a real board that is the one
         dispenser then: in real time, and what its journal held is gone. All cables are in the
-        first gateway. Raises FileExistsError if the folder is in use.
+        first gateway. With `cell` the gateways are behind one, `World.cell`; with `modem`, too,
+        and the first has a modem, `World.modem`. Raises FileExistsError if the folder is in use.
         """
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -85,6 +92,9 @@ class World:
         """What faults have to undo once nothing runs any more."""
         self._image = image
         self._serial = serial
+        self.cell: Cell | None = None
+        self.modem: Installed | None = None
+        self._with_cell, self._with_modem = cell or modem, modem
         self._lost: set[str] = set()
         self._on_output = on_output
         self.dispensers = {name: self._dispenser(name, names[0]) for name in dispensers}
@@ -93,7 +103,7 @@ class World:
         self.backend = self._child("backend", self.folder / "backend.toml")
         self._network: Network | None = None
         if isinstance(self.clock, VirtualClock):
-            self._network = Network(self.clock, self._paced, lambda: self.broker.pid)
+            self._network = Network(self.clock, self._paced, lambda: self.broker.pid, self._stirs)
 
     def _dispenser(self, name: str, gateway: str) -> Dispenser:
         board = self._emulated(name) if self._serial is None else self._real(name, self._serial)
@@ -131,6 +141,9 @@ class World:
         if isinstance(self.clock, VirtualClock):
             return PacedChild(name, words, log, self.clock, f"{self.seed} {name}")
         return Child(name, dosewire(*words), log)
+
+    def _stirs(self) -> int:
+        return 0 if self.cell is None else self.cell.stirs
 
     def _paced(self) -> list[PacedChild]:
         return [one for one in self.children if isinstance(one, PacedChild)]
@@ -212,10 +225,24 @@ class World:
 
     async def _serve(self) -> None:
         await self.broker.start()
+        if self._with_cell:
+            await self._lay_cell()
         for name in self.gateways:
             self.configure(name)
         configs.backend(self.folder, self.pki, self.broker.port, virtual=self.virtual)
         await self.backend.start()
+
+    async def _lay_cell(self) -> None:
+        clock = self.clock if self.virtual else None
+        self.cell = make_cell((_HOST, self.broker.port), self.seed, clock=clock)
+        if self._with_modem:
+            self.modem = Installed(self.folder / "modem", self.seed, self.clock)
+            modem = self.modem.modem
+            self.cell.carries = lambda: modem.passes
+            self.modem.start()
+        await self.cell.start()
+        for gateway in self.gateways.values():
+            gateway.before = self.cell.command([])
 
     async def renew_broker(self) -> None:
         """Start the broker anew: its files are read again. Raises BrokerError."""
@@ -227,9 +254,14 @@ class World:
     def configure(self, gateway: str) -> None:
         """Write a gateway's configuration."""
         ports = [self.folder / "cables" / gateway / name for name in self.dispensers]
+        here = (_HOST, self.broker.port)
+        broker = here if self.cell is None else (self.cell.host, self.cell.port)
+        first = self.gateways[gateway] is self.gateway
+        modem = self.modem.table if self.modem is not None and first else None
         configs.gateway(
             self.folder / f"{self.gateways[gateway].name}.toml", self.data(gateway), gateway,
-            self.pki.gateways[gateway], self.pki, self.broker.port, ports, virtual=self.virtual,
+            self.pki.gateways[gateway], self.pki, broker, ports, virtual=self.virtual,
+            modem=modem,
         )  # fmt: skip
 
     # --- what happens
@@ -298,6 +330,10 @@ class World:
         """End everything; nothing is left running."""
         for child in self.children:
             await child.kill()
+        if self.modem:
+            self.modem.close()
+        if self.cell:
+            await self.cell.stop()
         await self.broker.kill()
         if self._network:
             self._network.close()

@@ -2,23 +2,44 @@
 
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
-from gateway.modem.driver import Driver
 from gateway.modem.rungs import Rung
 from gateway.modem.supervisor import Fault, Order, Seen, Supervisor
 
 _log = logging.getLogger(__name__)
 
 
+class Backend(Protocol):
+    """A modem, however it is driven."""
+
+    facts: dict[str, object]
+
+    async def look(self) -> Seen:
+        """Return how the modem is; never raises for what it does or does not say."""
+
+    async def wait(self, seconds: float) -> None:
+        """Return after so many seconds, or soon after the modem tells of a loss."""
+
+    async def unlock(self) -> str:
+        """Try the PIN if its rules allow; return why not, "" if the SIM took it."""
+
+    async def perform(self, rung: Rung, clear_forbidden: bool = False) -> bool:
+        """Step on a rung; return whether that was possible, not whether it helped."""
+
+    def close(self) -> None:
+        """Give up what it holds; the next look takes it again."""
+
+
 class Keeper:
-    """Joins a driver and its supervisor; `unix` gives Unix seconds.
+    """Joins a backend and its supervisor; `unix` gives Unix seconds.
 
     on_order: told each look and what followed, for status, metrics and tests.
     """
 
     def __init__(
         self,
-        driver: Driver,
+        driver: Backend,
         supervisor: Supervisor,
         unix: Callable[[], float],
         dry: bool = False,

@@ -19,7 +19,8 @@ from gateway.modem import path
 from gateway.modem.driver import Driver, Sim
 from gateway.modem.figures import Figures, shared, signal_dbm, technology
 from gateway.modem.host import LinuxHost
-from gateway.modem.keeper import Keeper
+from gateway.modem.keeper import Backend, Keeper
+from gateway.modem.manager import Manager
 from gateway.modem.opener import Opener
 from gateway.modem.pin import PinGuard
 from gateway.modem.probe import Probe
@@ -80,13 +81,12 @@ class Cellular:
             self._root,
             lambda: self.over_other and self.connected(),
         )
-        self._driver = Driver(
-            self._opener,
-            host,
-            Sim(settings.apn, settings.cid, settings.pin),
-            PinGuard(data / "modem_pin"),
-            self._clock.monotonic,
-            self._opener.deaf,
+        sim = Sim(settings.apn, settings.cid, settings.pin)
+        guard = PinGuard(data / "modem_pin")
+        self._driver: Backend = (
+            Manager(host, sim, guard, dry=dry)
+            if settings.manager
+            else Driver(self._opener, host, sim, guard, self._clock.monotonic, self._opener.deaf)
         )
         self._supervisor = Supervisor(
             Policy(settings.roaming, host.rungs),

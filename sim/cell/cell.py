@@ -13,13 +13,14 @@ from sim.cell.conditions import Conditions, Outage
 from sim.cell.meter import Meter
 from sim.cell.proxy import Proxy
 from sim.cell.tunnel import Tunnel, possible
+from sim.clock import Clock
 
 
 class Cell(Protocol):
     """A cell; `carries` may be set to tell whether the modem has a data session.
 
     host, port: where a gateway behind it finds the broker. interface: its network interface there,
-    "" if it has none.
+    "" if it has none. stirs: how often something was given to an end, where that is known.
     """
 
     conditions: Conditions
@@ -28,6 +29,7 @@ class Cell(Protocol):
     interface: str
     host: str
     port: int
+    stirs: int
 
     def command(self, words: Sequence[str]) -> list[str]:
         """Return the command that runs `words` behind the cell."""
@@ -54,11 +56,16 @@ class Cell(Protocol):
         """Let the NAT forget what is connected."""
 
 
-def make(broker: tuple[str, int], seed: int, root: bool | None = None) -> Cell:
-    """Return a cell at IP level if this process may make one (`root`: None: find out)."""
-    if possible() if root is None else root:
+def make(
+    broker: tuple[str, int], seed: int, root: bool | None = None, clock: Clock | None = None
+) -> Cell:
+    """Return a cell at IP level if this process may make one (`root`: None: find out).
+
+    On a clock of its own it is a proxy: the kernel knows no virtual time.
+    """
+    if clock is None and (possible() if root is None else root):
         return Tunnel(broker, seed)
-    return Proxy(broker, seed)
+    return Proxy(broker, seed, clock)
 
 
 FAULTS = (

@@ -52,6 +52,7 @@ class Tunnel:
         self.interface = INTERFACE
         self.namespace = f"{_NAME}{os.getpid()}"
         self.host, self.port = "localhost", broker[1]
+        self.stirs = 0
         self._far = f"up{os.getpid()}"
         # one of 16,000 small networks, so that cells of several processes stay apart
         self._net = f"10.{64 + os.getpid() % 64}.{os.getpid() // 64 % 250}"

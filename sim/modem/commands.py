@@ -160,6 +160,8 @@ def _cimi(modem: "Modem", body: str) -> None:
 
 def _crsm(modem: "Modem", body: str) -> None:
     error = _sim_error(modem)
+    if error == 11 and body.startswith("+CRSM=176,12258,"):
+        error = None  # EF_ICCID may be read without PIN (ETSI TS 102 221 clause 13.2)
     if error:
         _error(modem, error)
     elif body == "+CRSM=176,12258,0,0,10":

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from sim.modem.commands import run
 from sim.modem.quirks import KINDS, Quirks
 from sim.modem.surroundings import Card, Faults, Network
+from sim.modem.timers import Handle, Timers
 
 _ANSWER_S = 0.02
 _REENUMERATE_S = 3.0
@@ -22,7 +23,7 @@ _DENIED_AGAIN_S = 720.0  # T3402, TS 24.301 clause 10.2
 
 
 class Modem:
-    """A modem on the running loop; switched off until `power_on`.
+    """A modem on the running loop or on `timers`; switched off until `power_on`.
 
     on_usb: called with False when it leaves the bus and True when it is back.
     """
@@ -33,6 +34,7 @@ class Modem:
         kind: str = "ec25",
         seed: int = 1,
         on_usb: Callable[[bool], None] = lambda present: None,
+        timers: Timers | None = None,
     ) -> None:
         self.card = Card()
         self.network = Network()
@@ -43,9 +45,9 @@ class Modem:
         self.resets = 0
         self.on_usb = on_usb
         self._out = out
-        self._loop = asyncio.get_running_loop()
+        self._loop: Timers = timers or asyncio.get_running_loop()
         self._dice = random.Random(seed)
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers: list[Handle] = []
         self._busy_until = 0.0
         self._typed = bytearray()
         self._tries = 0

@@ -1,24 +1,38 @@
 """The simulated modem's USB port: a terminal behind a link, gone while the modem restarts."""
 
+import array
 import asyncio
 import contextlib
+import fcntl
 import os
+import termios
 import tty
 from pathlib import Path
 
+from sim.clock import Clock, VirtualClock
 from sim.modem.modem import Modem
+from sim.modem.timers import ClockTimers, Patience
 
 _READ = 4096
 
 
 class ModemPort:
-    """A modem whose port is at `link` while it is on the bus; make it on the running loop."""
+    """A modem whose port is at `link` while it is on the bus; make it on the running loop.
 
-    def __init__(self, link: Path, kind: str = "ec25", seed: int = 1) -> None:
-        self.modem = Modem(self._to_host, kind, seed, self._on_usb)
+    With a virtual clock time stands still while either end of the port has not read.
+    """
+
+    def __init__(
+        self, link: Path, kind: str = "ec25", seed: int = 1, clock: Clock | None = None
+    ) -> None:
+        timers = None if clock is None else ClockTimers(clock)
+        self.modem = Modem(self._to_host, kind, seed, self._on_usb, timers)
         self._link = link
         self._loop = asyncio.get_running_loop()
         self._fds: tuple[int, int] | None = None
+        self._patience = Patience()
+        if isinstance(clock, VirtualClock):
+            clock.join("modem", lambda *_: None, holds=self._holds)
 
     def close(self) -> None:
         """Unplug it."""
@@ -56,3 +70,15 @@ class ModemPort:
         if self._fds is not None:
             with contextlib.suppress(BlockingIOError):
                 os.write(self._fds[0], data)
+
+    def _holds(self) -> bool:
+        if self._fds is None:
+            return False
+        from_host, to_host = map(_waiting, self._fds)
+        return from_host > 0 or self._patience.holds(to_host)
+
+
+def _waiting(fd: int) -> int:
+    count = array.array("i", [0])
+    fcntl.ioctl(fd, termios.FIONREAD, count)
+    return count[0]

@@ -26,11 +26,16 @@ class Network:
         clock: VirtualClock,
         children: Callable[[], Sequence[PacedChild]],
         broker: Callable[[], int | None],
+        stirs: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`broker` gives its process id, None while it does not run."""
+        """`broker` gives its process id, None while it does not run.
+
+        `stirs` tells how often the world itself has given something to a connection.
+        """
         self._clock = clock
         self._children = children
         self._broker = broker
+        self._stirs = stirs
         self._quiet: tuple[int | None, ...] | None = None
         self._since: float | None = None
         self._stuck: Held = frozenset()
@@ -60,7 +65,7 @@ class Network:
         self.let_go()
 
     def _mark(self) -> tuple[int | None, ...]:
-        return (self._broker(), *(child.touched for child in self._children()))
+        return (self._broker(), self._stirs(), *(child.touched for child in self._children()))
 
     def _anybody_runs(self) -> bool:
         return any(child.awake() for child in self._children())

@@ -9,13 +9,21 @@ import contextlib
 import dataclasses
 import json
 import os
+import random
 import shutil
 import subprocess
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from gateway.modem.driver import Sim
+from gateway.modem.keeper import Keeper
+from gateway.modem.manager import Manager as Backend
+from gateway.modem.pin import PinGuard
+from gateway.modem.rungs import Budgets, Rung
+from gateway.modem.supervisor import Fault, Policy, Supervisor
 from sim.modem.modem import Modem
 
 _SEARCHED = os.environ.get("PATH", "") + ":/usr/sbin"
@@ -160,5 +168,91 @@ def test_a_locked_sim_is_seen_as_locked(tmp_path: Path) -> None:
             )
             assert code != 0 and "nauthorized" in told
             assert modem.pins_tried == []
+
+    asyncio.run(scenario())
+
+
+class Host:
+    """The gateway's host: the uplink's session stands as soon as packets pass."""
+
+    def __init__(self, modem: Modem) -> None:
+        self._modem = modem
+
+    async def do(self, rung: Rung) -> bool:
+        return True
+
+    async def passes(self) -> bool | None:
+        return self.connected()
+
+    def connected(self) -> bool:
+        return bool(self._modem.active)
+
+    def heard(self) -> float | None:
+        return None
+
+    def elsewhere(self) -> bool:
+        return False
+
+
+def _backend(manager: Manager, modem: Modem, folder: Path) -> Backend:
+    bus = manager._environment["DBUS_SESSION_BUS_ADDRESS"]
+    environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": bus}
+    sim, guard = Sim(modem.network.apn, 1, "2468"), PinGuard(folder / "pin")
+    return Backend(Host(modem), sim, guard, environment=environment)
+
+
+def _keeper(backend: Backend, folder: Path) -> Keeper:
+    budgets = Budgets(folder / "budgets", time.time(), rules=())
+    return Keeper(backend, Supervisor(Policy(), budgets, random.Random(1)), time.time)
+
+
+needs_mmcli = pytest.mark.skipif(shutil.which("mmcli") is None, reason="not installed: mmcli")
+
+
+@needs_mmcli
+def test_the_gateways_backend_over_it_enables_and_connects(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        modem = _modem("ec25")
+        async with managed(tmp_path, modem, "quectel") as manager:
+            await _found(manager)
+            backend = _backend(manager, modem, tmp_path)
+            keeper = _keeper(backend, tmp_path)
+            async with asyncio.timeout(45):
+                while not (modem.active and keeper.fault is Fault.NONE):
+                    await keeper.once()
+            facts = backend.facts
+            assert (facts["port"], facts["model"]) == ("", modem.quirks.model)
+            assert facts["imei"] == "490154203237518"
+            assert modem.contexts[1] == ("IP", "iot.example")
+
+    asyncio.run(scenario())
+
+
+@needs_mmcli
+def test_the_gateways_backend_sends_no_pin_when_nobody_says_how_many_tries_are_left(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        modem = _modem("ec25")
+        modem.card.pin = "2468"
+        async with managed(tmp_path, modem, "quectel") as manager:
+            path = await _found(manager)
+            await manager.until(path, *_STATE, _LOCKED)
+            keeper = _keeper(_backend(manager, modem, tmp_path), tmp_path)
+            await keeper.once()
+            assert keeper.fault is Fault.SIM_PIN and "how many tries" in keeper.alarm
+            assert modem.pins_tried == []
+
+    asyncio.run(scenario())
+
+
+def test_without_modemmanager_the_backend_says_so(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        modem = Modem(lambda data: None)
+        for words in (("/nonexistent/mmcli",), ("false",), ("echo", "[]")):
+            backend = Backend(Host(modem), Sim(), PinGuard(tmp_path / "pin"), words)
+            seen = await backend.look()
+            assert not seen.present and backend.facts["port"]
+            assert not await backend.perform(Rung.RESET) or words[0] == "echo"
 
     asyncio.run(scenario())

@@ -1,0 +1,100 @@
+"""A world behind a cell, in virtual time: the real firmware's panel while nothing passes."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from sim import factory
+from sim.board.events import OutputEvent
+from sim.clock import VirtualClock
+from sim.faults import FAULTS, FaultError, make, of_cell
+from sim.report import compute
+from sim.world import World
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+START_NS = 1_788_739_200 * 10**9
+STATUS = 7
+
+
+class Light:
+    """The status light as it was seen: colour, since when, how long; times in s."""
+
+    def __init__(self) -> None:
+        self.glows: list[tuple[str, float, float]] = []
+        self._now: tuple[str, float] | None = None
+
+    def take(self, _dispenser: str, event: OutputEvent) -> None:
+        if event.kind != "pixels":
+            return
+        green, red, blue = event.data[3 * STATUS : 3 * STATUS + 3]
+        colour = "white" if green and red and blue else "green" if green else ""
+        at = (event.time_ns - START_NS) / 1e9
+        if self._now is not None and self._now[0] != colour:
+            self.glows.append((self._now[0], self._now[1], at - self._now[1]))
+            self._now = None
+        if colour and self._now is None:
+            self._now = (colour, at)
+
+    def since(self, begin: float, colour: str, least: float = 0.0) -> list[float]:
+        """Return when it glowed so, at least so long."""
+        found = [g for g in self.glows if g[0] == colour and g[2] >= least]
+        return [at for _, at, _ in found if at >= begin]
+
+
+def test_a_press_in_an_outage_is_noted_and_delivered_by_itself_after_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        image = await factory.flashed(tmp_path / "factory")
+        clock, light = VirtualClock(START_NS), Light()
+        world = World(
+            tmp_path / "run", 3, ["d1"], clock=clock, image=image, cell=True, on_output=light.take
+        )
+        try:
+            await world.begin()
+            await world.gateway.start()
+            await clock.advance(90)
+            fault = make("cell_outage")
+            await fault.break_it(world)
+            await clock.advance(20)
+            pressed = (clock.now_ns - START_NS) / 1e9
+            for active in (True, False):
+                world.dispensers["d1"].touch("button4", active)
+                await clock.advance(0.4)
+            await clock.advance(570)
+            assert len(light.since(pressed, "white")) == 2, "noted: two flashes"
+            assert light.since(pressed, "green", 1.4) == [], "nothing is said to be delivered"
+            over = (clock.now_ns - START_NS) / 1e9
+            await fault.heal(world)
+            await clock.advance(120)
+            (delivered,) = light.since(over, "green", 1.4)
+            print(f"delivered {delivered - over:.1f} s after the outage")
+            world.check()
+            assert world.cell is not None and world.cell.meter.total > 0
+            await clock.advance(600)
+            await world.finish()
+        finally:
+            await world.close()
+
+    asyncio.run(scenario())
+    report = compute(tmp_path / "run")
+    assert report.differences == [] and report.agree
+
+
+def test_a_fault_of_the_cell_needs_a_cell(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        world = World(tmp_path / "run", 3, ["d1"], clock=VirtualClock(START_NS))
+        try:
+            with pytest.raises(FaultError, match="no cell"):
+                await make("cell_outage").break_it(world)
+        finally:
+            await world.close()
+
+    asyncio.run(scenario())
+    assert not of_cell(["broker_down", "no such"])
+    assert {name for name in FAULTS if of_cell([name])} == {
+        f"cell_{kind}"
+        for kind in (
+            "outage", "link_down", "stall", "lossy", "slow", "nat_forgets", "address_change",
+            "names_fail",
+        )
+    }  # fmt: skip
