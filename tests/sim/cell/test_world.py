@@ -42,9 +42,11 @@ class Light:
         return [at for _, at, _ in found if at >= begin]
 
 
-def test_a_press_in_an_outage_is_noted_and_delivered_by_itself_after_it(tmp_path: Path) -> None:
+def test_a_press_in_an_outage_is_noted_and_delivered_by_itself_after_it(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     async def scenario() -> None:
-        image = await factory.flashed(tmp_path / "factory")
+        image = await factory.flashed(tmp_path_factory.getbasetemp().parent / "factory")
         clock, light = VirtualClock(START_NS), Light()
         world = World(
             tmp_path / "run", 3, ["d1"], clock=clock, image=image, cell=True, on_output=light.take

@@ -228,6 +228,7 @@ def test_the_gateways_backend_over_it_enables_and_connects(tmp_path: Path) -> No
     asyncio.run(scenario())
 
 
+@pytest.mark.soak
 @needs_mmcli
 def test_the_gateways_backend_sends_no_pin_when_nobody_says_how_many_tries_are_left(
     tmp_path: Path,
