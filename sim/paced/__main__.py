@@ -15,20 +15,20 @@ from sim.paced.page import SLOW_COMMIT
 
 _PROGRAMS = {"gateway": "gateway.cli", "backend": "sim.backend.cli"}
 _SELDOM = {
-    "gateway.commands": {"_LOOK_EVERY": 1800.0},
+    "gateway.commands": {"_LOOK_EVERY": 600.0},
     "gateway.daemon": {
         "_PULSE_EVERY": 1800.0,
-        "_COUNT_EVERY": 1800.0,
+        "_COUNT_EVERY": 600.0,
         "_LOOK_AT_FILES_EVERY": 3600.0,
     },
-    "gateway.database": {"_LOOK_EVERY": 1800.0},
+    "gateway.database": {"_LOOK_EVERY": 600.0},
     "gateway.health": {"_LOOK_EVERY": 1800.0},
     "gateway.hotplug": {"_LOOK_EVERY": 600.0},
-    "gateway.publisher": {"_LONGEST_IDLE": 1800.0},
+    "gateway.publisher": {"_LONGEST_IDLE": 600.0},
     "gateway.pump": {"_LOOK_EVERY": 300.0},
     # a dispenser that hears nothing for three minutes searches, and its light with it
     "gateway.session": {"PING_EVERY": 170.0},
-    "gateway.uplink": {"_BEAT_EVERY": 1800.0},
+    "gateway.uplink": {"_BEAT_EVERY": 600.0},
 }
 """What only looks whether all is well does so less often: a month has many seconds."""
 
