@@ -16,11 +16,7 @@ from sim.paced.page import SLOW_COMMIT
 _PROGRAMS = {"gateway": "gateway.cli", "backend": "sim.backend.cli"}
 _SELDOM = {
     "gateway.commands": {"_LOOK_EVERY": 600.0},
-    "gateway.daemon": {
-        "_PULSE_EVERY": 1800.0,
-        "_COUNT_EVERY": 600.0,
-        "_LOOK_AT_FILES_EVERY": 3600.0,
-    },
+    "gateway.daemon": {"_PULSE_EVERY": 1800.0, "_COUNT_EVERY": 600.0},
     "gateway.database": {"_LOOK_EVERY": 600.0},
     "gateway.health": {"_LOOK_EVERY": 1800.0},
     "gateway.hotplug": {"_LOOK_EVERY": 600.0},
