@@ -6,7 +6,9 @@ through the first later TIME_SET of the same boot (DESIGN: law 6).
 
 import contextlib
 import dataclasses
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -70,13 +72,38 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
     Raises sqlite3.Error that names the file, also out of the block.
     """
-    try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
-        db.row_factory = sqlite3.Row
-        with contextlib.closing(db):
+    with contextlib.ExitStack() as stack:
+        try:
+            db = stack.enter_context(contextlib.closing(_open(path)))
+            if not _readable(db):
+                copy = _copy(path, Path(stack.enter_context(tempfile.TemporaryDirectory())))
+                db = stack.enter_context(contextlib.closing(_open(copy)))
             yield db
-    except sqlite3.Error as error:
-        raise type(error)(f"{path.name}: {error}") from error
+        except sqlite3.Error as error:
+            raise type(error)(f"{path.name}: {error}") from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+    db.row_factory = sqlite3.Row
+    return db
+
+
+def _readable(db: sqlite3.Connection) -> bool:
+    # who reads a log writes its index beside it: not on a full disk
+    try:
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        return "disk I/O" not in str(error)
+    return True
+
+
+def _copy(path: Path, folder: Path) -> Path:
+    for suffix in ("", "-wal"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            shutil.copy(part, folder / part.name)
+    return folder / path.name
 
 
 def rows(path: Path, table: str, columns: Sequence[str]) -> list[sqlite3.Row]:

@@ -1,5 +1,8 @@
 """Looks into databases that may not be there yet, and the one fault that writes."""
 
+import contextlib
+import os
+import shutil
 import sqlite3
 
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from protocol import schema
 from sim.inflight import Hop, InFlight, alter
 from tests.sim.runs import EPOCH, Run
+from tests.support.disks import fill, small_disk
 
 
 def test_a_database_that_is_not_there_or_empty_holds_nothing(tmp_path):
@@ -22,6 +26,21 @@ def test_a_database_that_is_not_there_or_empty_holds_nothing(tmp_path):
 def test_a_spoilt_database_holds_nothing_until_its_owner_finds_out(tmp_path):
     (tmp_path / "store.db").write_bytes(b"nothing of the kind" * 99)
     assert not InFlight(tmp_path).stored("11" * 8, 1, 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_log_on_a_full_disk_is_read(tmp_path):
+    with small_disk(tmp_path / "run", "2m") as folder:
+        live, store = tmp_path / "live.db", folder / "store.db"
+        with contextlib.closing(sqlite3.connect(live, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("CREATE TABLE records (dispenser, epoch, seq)")
+            db.execute("INSERT INTO records VALUES ('d', 1, 7)")
+            shutil.copy(live, store)  # as left by a process that was killed
+            shutil.copy(f"{live}-wal", f"{store}-wal")
+        fill(folder)
+        assert InFlight(folder).stored("d", 1, 7)
+        assert not InFlight(folder).stored("d", 1, 8)
 
 
 def test_a_database_of_another_layout_is_told(tmp_path):
