@@ -89,6 +89,17 @@ class _Flow:
         self.began = False
         self._readers = {up: Reader(talk, up) for up in (True, False)}
         self._first: dict[bool, int] = {}
+        self._probed: bool | None = None  # who was asked by a probe
+
+    def _of_empty(self, up: bool, begin: int) -> Cause:
+        # a probe asks for an acknowledgement with a seq that is one too low (RFC 9293, 3.8.4)
+        if begin == (self._readers[up].at - 1) % _WRAP:
+            self._probed = not up
+            return Cause.KEEPALIVE
+        if self._probed is up:
+            return Cause.KEEPALIVE
+        # acknowledges what came last the other way
+        return self._readers[not up].last
 
     def see(self, packet: Packet, up: bool) -> list[tuple[Cause, int]]:
         reader = self._readers[up]
@@ -98,10 +109,10 @@ class _Flow:
         self.began = True
         if packet.flags & (RST | FIN) and not packet.payload:
             return [(Cause.HANDSHAKE, packet.size)]
+        begin = (packet.seq - self._first.get(up, 0)) % _WRAP
         if not packet.payload or up not in self._first:
-            # acknowledges what came last the other way
-            return [(self._readers[not up].last, packet.size)]
-        begin = (packet.seq - self._first[up]) % _WRAP
+            return [(self._of_empty(up, begin), packet.size)]
+        self._probed = None
         end = begin + len(packet.payload)
         if begin <= reader.at < end:
             reader.feed(packet.payload[reader.at - begin :])

@@ -86,7 +86,7 @@ async def _case(profile: str, keepalive: int, resume: bool, goal: float | None) 
         Figure(title, _month(phases, "doses", profile, probe), unit, most=goal),
         Figure(
             "  each of the 18 events at a time of its own",
-            _month(phases, "spread", profile, probe), unit, most=goal,
+            _month(phases, "spread", profile, probe), unit,
         ),
         *_split(phases, profile, probe),
     ]  # fmt: skip

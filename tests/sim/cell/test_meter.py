@@ -79,6 +79,24 @@ def test_every_byte_of_every_packet() -> None:
     assert table.startswith("bytes, ip") and f"{total:,}" in table and "watermark" in table
 
 
+def test_the_kernels_probes_are_keepalive_and_so_are_their_answers() -> None:
+    meter = Meter("ip")
+    tap = Wiretap(meter)
+    data = b"".join(sent for up, sent, _ in TALK[:10] if up)
+    tap.see(_packet(True, 999, flags=SYN), True)
+    tap.see(_packet(False, 4999, flags=SYN), False)
+    tap.see(_packet(True, 1000, data), True)
+    tap.see(_packet(False, 5000), False)
+    before = meter.of(Cause.KEEPALIVE)
+    for _ in range(3):
+        tap.see(_packet(True, 1000 + len(data) - 1), True)
+        tap.see(_packet(False, 5000), False)
+    assert before == 0 and meter.of(Cause.KEEPALIVE) == 3 * 104
+    tap.see(_packet(True, 1000 + len(data), record(23, 150)), True)
+    tap.see(_packet(False, 5000), False)
+    assert meter.of(Cause.KEEPALIVE) == 3 * 104, "that acknowledges data"
+
+
 def test_what_is_no_such_connection_is_other() -> None:
     meter = Meter("ip")
     tap = Wiretap(meter)
