@@ -80,6 +80,7 @@ def _after(desk: Desk, new, epoch: int, label: str) -> tuple[int, int, int]:
     done = flash(desk.port, new, Recorder())
     assert version(done.hello) == NEW, label
     assert (done.hello.epoch, done.hello.service) == (epoch, Service.ok), label
+    print(f"{label}: {version(hello)} started", flush=True)
     return version(hello)
 
 
