@@ -44,7 +44,7 @@ class Bench:
         clock = VirtualClock(made.start_ns)
         world = World(
             self.folder, made.seed, made.dispensers, gateways=made.gateways, clock=clock,
-            image=image,
+            image=image, cell=made.cell, modem=made.modem,
         )  # fmt: skip
         stage = Stage(world, made.seed)
         await stage.begin()

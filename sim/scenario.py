@@ -41,6 +41,7 @@ class Scenario:
 
     `diary` is read by `sim.actions`. Whatever the story, laws and ledger are checked after it;
     `expect` says what more must hold. `needs`: abilities of the board target.
+    `cell`, `modem`: gateways are behind them even if no fault of theirs strikes.
     """
 
     name: str
@@ -55,6 +56,8 @@ class Scenario:
     expect: Sequence[Expectation] = ()
     tags: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
+    cell: bool = False
+    modem: bool = False
 
     def actions(self, seed: int) -> list[Action]:
         """Return all that happens, in order of time."""

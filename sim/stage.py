@@ -47,7 +47,8 @@ async def play(
     world = World(
         folder, seed, scenario.dispensers, gateways=scenario.gateways, clock=clock,
         image=image if serial is None else None, serial=serial,
-        cell=faults.of_cell(scenario.faults()), modem=faults.of_modem(scenario.faults()),
+        cell=scenario.cell or faults.of_cell(scenario.faults()),
+        modem=scenario.modem or faults.of_modem(scenario.faults()),
     )  # fmt: skip
     try:
         stage = Stage(world, seed)

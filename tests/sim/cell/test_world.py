@@ -9,9 +9,12 @@ from sim import factory
 from sim.board.events import OutputEvent
 from sim.clock import VirtualClock
 from sim.faults import FAULTS, FaultError, make, of_cell
+from sim.pytest_plugin import Bench
 from sim.report import compute
+from sim.scenario import Scenario
 from sim.world import World
 
+pytest_plugins = ["sim.pytest_plugin"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 START_NS = 1_788_739_200 * 10**9
 STATUS = 7
@@ -80,6 +83,26 @@ def test_a_press_in_an_outage_is_noted_and_delivered_by_itself_after_it(
     asyncio.run(scenario())
     report = compute(tmp_path / "run")
     assert report.differences == [] and report.agree
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    "fault", ["modem_denied", "modem_reboots", "modem_restarted", "modem_without_coverage"]
+)
+def test_a_modem_that_is_broken_for_an_hour_costs_nothing_but_time(
+    flashed: bytes, tmp_path: Path, fault: str
+) -> None:
+    bench = Bench(tmp_path / "run", flashed, Scenario(fault, "", 0.0, modem=True))
+    try:
+        bench.play(f"""
+            day 1 00:05  fault {fault} for 1 h
+            day 1 00:10  open; take 1; close; press 4
+        """)
+        kinds = [record.kind for record in bench.records()]
+    finally:
+        wrong = bench.end()
+    assert wrong == []
+    assert kinds.count("dose") == kinds.count("response") == 1
 
 
 def test_a_fault_of_the_cell_needs_a_cell(tmp_path: Path) -> None:
