@@ -46,7 +46,7 @@ _SEARCH_S = const(300)  # without one: from here on the panel shows it more slow
 _NO_HOST_MS = const(2000)
 _HUNG = const(0xFFFF0000)  # what is left of a start that hung; the low bits are its tasks
 _MINUTES = const(15)
-_SHARE = const(8)  # of the heap that may be allocated before garbage is collected
+_SHARE = const(16)  # of the heap that may be allocated before garbage is collected
 
 
 class Dispenser:

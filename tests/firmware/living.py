@@ -26,12 +26,14 @@ _WAKES = 7 * month.HOUR  # after the last night
 class Lived:
     """What came of it: `wrong` are lines, `late` counts feeds of the watchdog by ms.
 
-    `held_up` is the longest in ms that the loop was held up, as the heartbeats tell.
+    `held_up` is the longest in ms that the loop was held up, `free_kib` the heap free after a
+    collection, both as the heartbeats tell; `least_kib` is what was free at the worst look.
     """
 
     wrong: list[str]
     resets: list[str]
     free_kib: float
+    least_kib: float
     late: Counter[int]
     held_up: int
     held: int
@@ -89,7 +91,9 @@ def _judge(
     return Lived(
         wrong=judging.differences(expected, records, erase_ms),
         resets=[ended.cause for ended in bench.board.exits if ended.cause != "power cut"],
-        free_kib=_HEAP_KIB - bench.board.peak_heap_bytes / 2048,
+        # a word is 8 bytes here and 4 on the board
+        free_kib=min(parse_data(r).free for r in new if r.type == RecordType.heartbeat) / 2048,
+        least_kib=_HEAP_KIB - bench.board.peak_heap_bytes / 2048,
         late=lateness.told(bench.console),
         held_up=max(parse_data(r).worst_gap for r in new if r.type == RecordType.heartbeat),
         held=filled[1] - filled[0],

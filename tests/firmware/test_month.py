@@ -10,7 +10,9 @@ from tests.firmware.living import Lived, live
 
 SEED = 89
 FREE_KIB = 120_000 / 1024
-"""At the peak, not after a collection; of this the probe that counts late feeds takes some."""
+"""After a collection; of this the probe that counts late feeds takes some."""
+LEAST_KIB = 90
+"""Before one: how much is not yet collected is by chance, at most about a tenth of the heap."""
 
 
 def run(folder: Path, days: int, erase_ms: int) -> Lived:
@@ -18,9 +20,11 @@ def run(folder: Path, days: int, erase_ms: int) -> Lived:
     late = [percentile(lived.late, share) for share in (0.5, 0.99, 1)]
     print(f"seed {SEED}, {days} days, {erase_ms} ms erases: {dict(lived.done)}")
     print(f"{lived.held} records held before; {lived.records} since, {lived.undecided} undecided")
-    print(f"heap free at its peak {lived.free_kib:.1f} KiB; feeds late by {late} ms")
+    print(f"heap free {lived.free_kib:.1f} KiB, {lived.least_kib:.1f} before a collection")
+    print(f"feeds late by {late} ms")
     print(f"held up for at most {lived.held_up} ms")
-    assert lived.held >= 10_000 and lived.free_kib >= FREE_KIB
+    assert lived.held >= 10_000
+    assert lived.free_kib >= FREE_KIB and lived.least_kib >= LEAST_KIB
     assert lived.resets == []
     # a short reach between two pulses, and what a cut strikes: one record each
     assert lived.undecided <= 3 * days
