@@ -134,25 +134,37 @@ def _show_what_is_there(folder: Path, console: Console) -> None:
 @app.command()
 def console(
     dispensers: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 2,
+    gateways: Annotated[int, typer.Option(min=1, max=4, help="Cables begin in gw-1.")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8080,
     show: Annotated[bool, typer.Option(help="Open a browser, where there is a display.")] = True,
     seed: Annotated[int | None, typer.Option(help="Seed of the patients; random if left.")] = None,
+    virtual: Annotated[
+        bool, typer.Option(help="A world whose time can be sped up: x60, or to what comes next.")
+    ] = False,
     runs: Runs = Path("runs"),
 ) -> None:
     """Play the patient in a browser, watch each record travel, break any part; Ctrl-C ends it.
 
     Listens on this machine only. Everything behind it is real: firmware in MicroPython, gateway,
     broker and backend as processes; the run's folder stays for `sim verify` and a closer look.
+    With --virtual (or *anew with time control* on the page) they are the same programs, in a time
+    that can be let go faster; gateway and backend then keep the pace they have in the field.
     """
+    from sim.console.serve import Wanted
     from sim.console.serve import console as serve
 
     chosen = secrets.randbelow(1 << 32) if seed is None else seed
-    folder = _own_folder(runs, f"{time.strftime('%Y%m%d-%H%M%S')}-{chosen}")
-    print(f"seed {chosen}, run {folder}", flush=True)
+
+    made: list[Path] = []
+
+    def folder() -> Path:
+        made.append(_own_folder(runs, f"{time.strftime('%Y%m%d-%H%M%S')}-{chosen}"))
+        return made[-1]
 
     async def run() -> None:
         end_on_signals()
-        await serve(folder, chosen, dispensers, port, show, lambda text: print(text, flush=True))
+        wanted = Wanted(folder, runs / ".factory", chosen, dispensers, gateways, virtual)
+        await serve(wanted, port, show, lambda text: print(text, flush=True))
 
     try:
         asyncio.run(run())
@@ -165,7 +177,8 @@ def console(
             text = f"port {port} is taken; name another: --port 0 takes any free one"
             print(f"dosewire sim console: {text}", file=sys.stderr)
             raise typer.Exit(2) from error
-        _tell_failure(error, folder, Console(highlight=False, soft_wrap=True))
+        where = made[-1] if made else runs
+        _tell_failure(error, where, Console(highlight=False, soft_wrap=True))
         raise typer.Exit(1) from group
 
 

@@ -77,17 +77,19 @@ class InFlight:
     def spooled(
         self, after: Mapping[tuple[str, int], int]
     ) -> dict[tuple[str, int], list[tuple[int, bytes, int]]]:
-        """Return what the first gateway got of each epoch after a seq.
+        """Return what gateways got of each epoch after a seq, from the first of them who did.
 
         As seq, bytes, Unix ns of arrival; an epoch of which nothing new came is not there.
         """
         query = """SELECT seq, raw, received_at FROM records
             WHERE dispenser=? AND epoch=? AND seq>? ORDER BY seq"""
         values = [(*key, seq) for key, seq in after.items()]
-        found = zip(after, _each(self._folder / SPOOL, query, values), strict=True)
-        return {
-            key: [(seq, raw, at * 1000) for seq, raw, at in rows] for key, rows in found if rows
-        }
+        found: dict[tuple[str, int], dict[int, tuple[int, bytes, int]]] = {}
+        for path in spools(self._folder):
+            for key, rows in zip(after, _each(path, query, values), strict=True):
+                for seq, raw, at in rows:
+                    found.setdefault(key, {}).setdefault(seq, (seq, raw, at * 1000))
+        return {key: sorted(records.values()) for key, records in found.items()}
 
     def stored_at(self, dispenser: str, epoch: int, first: int) -> dict[int, int]:
         """Return Unix ns of the commit of each stored record from a seq on."""

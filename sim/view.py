@@ -24,7 +24,7 @@ from sim.inflight import InFlight
 from sim.patient import Patient
 from sim.report import SPOOL, STORE
 from sim.stored import describe
-from sim.world import GATEWAY, World
+from sim.world import World
 
 _LINES = 24
 _EVENTS = 6
@@ -121,9 +121,13 @@ class Ways:
             file.seek(self._log_at)
             *lines, rest = file.read().split(b"\n")
             self._log_at = file.tell() - len(rest)
-        for dispenser in self._world.dispensers.values():
-            topic = topics.up(GATEWAY, dispenser.id or "0" * 16, "events").encode()
-            if any(b"Received PUBLISH" in line and topic in line for line in lines):
+        sent = [line for line in lines if b"Received PUBLISH" in line]
+        for dispenser in self._world.dispensers.values() if sent else ():
+            own = [
+                topics.up(name, dispenser.id or "0" * 16, "events").encode()
+                for name in self._world.gateways
+            ]
+            if any(topic in line for line in sent for topic in own):
                 self._published[dispenser.name].append(self._world.clock.now_ns)
 
 

@@ -68,7 +68,7 @@ class Device:
         with ui.element("div").classes("foot"):
             with ui.element("div").classes("state"):
                 self._light("status light")
-                _text("span", "status")
+                self._says = _text("span", "status").props('role="status"').classes("says")
             self._sound = _text("span", "silent").classes("sound").props('role="status"')
             self._held("service", "service", "service button").classes("dw-quiet")
             self._plug = self._button(
@@ -107,10 +107,12 @@ class Device:
             light.style(
                 replace=f"background: {shown}; box-shadow: 0 0 10px {shown}" if shown else ""
             )
+        self._lights[-1].props(f"data-at={self._panel.at_ms}")
         self._hear()
         self._press()
 
     def _hear(self) -> None:
+        _say(self._says, self._panel.says or "status")
         tone = self._panel.tone_hz
         _say(self._sound, f"♪ {tone} Hz" if tone else "silent")
         self._sound.classes(replace="sound on" if tone else "sound")

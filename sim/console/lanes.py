@@ -18,8 +18,12 @@ class Lanes:
 
     def __init__(self, ways: Ways) -> None:
         self._ways = ways
-        self._html = ui.html(_EMPTY, sanitize=False)
+        self._html = ui.html(_EMPTY, sanitize=False).classes("fill")
         self._html.props('role="region" aria-label="the way of each record" tabindex=0')
+
+    def show(self, visible: bool) -> None:
+        """Show it or not."""
+        self._html.set_visibility(visible)
 
     def refresh(self) -> None:
         """Show the ways as they are now."""
@@ -58,13 +62,29 @@ def _stage(way: Way, stage: str) -> str:
         return '<span role="cell" class="there">there</span>'
     if at is None:
         return '<span role="cell" class="waits" aria-label="not yet"></span>'
-    after = f"{(at - way.t) / 1e6:,.0f}" if way.t else "there"
-    return f'<span role="cell" class="there">{after}</span>'
+    return f'<span role="cell" class="there">{after(at - way.t) if way.t else "there"}</span>'
+
+
+def after(ns: int) -> str:
+    """Return how long after the stimulus: ms, or with its unit; before it only: there."""
+    ms = ns / 1e6
+    if ms < 0:
+        return "there"
+    if ms < 1000:
+        return f"{ms:.0f}"
+    units = (("s", 1000), ("min", 60_000), ("h", 3_600_000), ("d", 86_400_000))
+    name, size = next((u for u in reversed(units) if ms >= 2 * u[1]), units[0])
+    return f"{ms / size:.1f} {name}" if ms < 10 * size else f"{ms / size:.0f} {name}"
 
 
 def words(what: str) -> str:
-    """Return a record's name as people write it."""
-    return what.replace("_", " ").lower()
+    """Return a record's name as people write it; a mask of compartments as their numbers."""
+    text = what.replace("_", " ").lower()
+    head, found, mask = text.rpartition(" compartments ")
+    if found and mask.isdecimal():
+        reached = [str(n + 1) for n in range(8) if int(mask) >> n & 1]
+        return f"{head}, {' '.join(reached) or 'none'} reached"
+    return text.replace("end compartment", "end,")
 
 
 def clock(t: int) -> str:

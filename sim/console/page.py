@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from nicegui import ui
 
+from sim.console.clockface import ClockFace
 from sim.console.device import Device
+from sim.console.fleet import FleetView
 from sim.console.lanes import Lanes
+from sim.console.picker import Picker
 from sim.console.session import Session
 from sim.console.states import StatesCard
 from sim.console.switchboard import Switchboard
@@ -30,41 +34,68 @@ window.dosewireTone = (() => {
 </script>
 """
 _VIEWS = {
-    "ways": "the way of each record (ms after the stimulus)",
+    "ways": "the way of each record (ms)",
     "clinic": "what the clinic sees",
+    "fleet": "all dispensers",
 }
 _GUIDE = """<ol>
 <li>Open the lid, take from a compartment, press how you feel.</li>
 <li>Watch each record go from the journal to the clinic's store.</li>
 <li>Break something, go on, heal it: nothing is lost.</li>
 </ol>"""
-_REFRESH_S = 0.1
+_REFRESH_S = 0.05
+"""Twice in the shortest flash of a light."""
+_CROWD = 16
+"""More dispensers than that need the whole height."""
+Get = Callable[[], Session | None]
+
+
+class Waiting:
+    """What a browser sees while a world is being made."""
+
+    def __init__(self, get: Get) -> None:
+        self._get = get
+        ui.add_css(STYLE)
+        with ui.element("main").classes("dw-wait"):
+            ui.html("Dosewire", sanitize=False, tag="h1")
+            ui.html("making a world; this takes some seconds", sanitize=False).props("role=status")
+        self._timer = ui.timer(0.2, self._look)
+
+    def _look(self) -> None:
+        if self._get() is not None:
+            self._timer.cancel()
+            ui.navigate.reload()
 
 
 class Page:
     """The elements of one browser page, and what keeps them current."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, get: Get, anew: Callable[[bool], None]) -> None:
+        """`get` tells the session of now; `anew` ends this one and begins another."""
         self._session = session
+        self._get = get
+        self._anew = anew
         self._shown = next(iter(session.world.dispensers))
         self._tone = 0
         self._seen = "ways"
         self._views: dict[str, ui.html] = {}
-        self._faults: Switchboard | None = None
         ui.add_css(STYLE)
         ui.add_head_html(_TONE)
         with ui.element("main").classes("dw"):
             self._head()
             self._side()
             self._main()
-        ui.timer(_REFRESH_S, self._refresh)
+        self._show(self._shown)
+        self._look("ways")
+        self._timer = ui.timer(_REFRESH_S, self._refresh)
 
     def _head(self) -> None:
         with ui.element("header").classes("dw-head"):
             ui.html("Dosewire", sanitize=False, tag="h1")
+            self._clock = ClockFace(self._session.world, self._session.pace, self._anew)
             self._said = ui.html("", sanitize=False).classes("run").props('role="status"')
             self._quiet("save what I did", self._save)
-            self._quiet("end and check", self._verify)
+            self._quiet("end and check", self._session.verify)
 
     def _quiet(self, text: str, work: object) -> None:
         button = ui.html(text, sanitize=False, tag="button").classes("dw-quiet")
@@ -72,45 +103,35 @@ class Page:
 
     def _side(self) -> None:
         with ui.element("div").classes("dw-side"):
-            with ui.element("nav").classes("dw-tabs").props('aria-label="dispensers"'):
-                self._tabs = {name: self._tab(name) for name in self._session.world.dispensers}
-                self._lives = ui.html("let a patient live here", sanitize=False, tag="button")
-                self._lives.classes("dw-quiet").props("type=button aria-pressed=false")
-                self._lives.on("click", lambda: self._session.let_live(self._shown))
+            self._picker = Picker(self._session, self._show, lambda: self._look("fleet"))
             self._place = ui.element("div")
-            self._show(self._shown)
             with ui.element("section").classes("dw-card guide"):
                 ui.html("Three steps", sanitize=False, tag="h2")
                 ui.html(_GUIDE, sanitize=False)
 
-    def _tab(self, name: str) -> ui.html:
-        tab = ui.html(f"dispenser {name}", sanitize=False, tag="button").classes("dw-tab")
-        tab.props("type=button").on("click", lambda: self._show(name))
-        return tab
-
     def _show(self, name: str) -> None:
         self._shown = name
-        for each, tab in self._tabs.items():
-            tab.props(f"aria-pressed={str(each == name).lower()}")
+        self._picker.choose(name)
         self._place.clear()
         with self._place:
             self._device = Device(self._session, self._session.world.dispensers[name])
-        if self._faults:
-            self._faults.show(name)
-            self._look(self._seen)
+        self._fleet.choose(name)
+        self._faults.show(name)
+        if self._seen == "clinic":
+            self._look("clinic")
 
     def _main(self) -> None:
-        with ui.element("div").classes("dw-main"):
+        with ui.element("div").classes("dw-main") as self._body:
             with ui.element("section").classes("dw-card"):
                 with ui.element("nav").classes("dw-tabs").props('aria-label="views"'):
                     for name, text in _VIEWS.items():
                         self._views[name] = self._view(name, text)
-                self._ways = ui.element("div").classes("fill")
-                with self._ways:
-                    self._lanes = Lanes(self._session.ways)
+                self._lanes = Lanes(self._session.ways)
                 self._clinic = ui.element("iframe").classes("fill clinic")
                 self._clinic.props('title="what the clinic sees"')
-            self._look("ways")
+                with ui.element("div").classes("fill ward") as self._ward:
+                    names = list(self._session.world.dispensers)
+                    self._fleet = FleetView(self._session.fleet, names, self._show)
             with ui.element("div").classes("dw-lower"):
                 with ui.element("section").classes("dw-card"):
                     self._faults = Switchboard(self._session, self._shown)
@@ -126,8 +147,11 @@ class Page:
         self._seen = view
         for name, tab in self._views.items():
             tab.props(f"aria-pressed={str(name == view).lower()}")
-        self._ways.set_visibility(view == "ways")
+        self._lanes.show(view == "ways")
         self._clinic.set_visibility(view == "clinic")
+        self._ward.set_visibility(view == "fleet")
+        crowd = view == "fleet" and len(self._session.world.dispensers) > _CROWD
+        self._body.classes(add="tall" if crowd else "", remove="" if crowd else "tall")
         if view == "clinic":
             self._clinic.props(f'src="{self._session.clinic.address(self._shown)}"')
 
@@ -135,20 +159,20 @@ class Page:
         path = self._session.save()
         self._session.said = f"saved; play it again: dosewire sim run {path}"
 
-    async def _verify(self) -> None:
-        await self._session.verify()
-
     def _refresh(self) -> None:
-        self._device.refresh()
-        self._lanes.refresh()
-        if self._faults:
-            self._faults.refresh()
-        self._states.refresh()
+        if self._get() is not self._session:
+            self._timer.cancel()
+            ui.navigate.reload()
+            return
+        parts = (
+            self._clock, self._picker, self._device, self._lanes, self._fleet, self._faults,
+            self._states,
+        )  # fmt: skip
+        for part in parts:
+            part.refresh()
         if self._session.said != self._said.content:
             self._said.set_content(self._session.said)
-        living = str(self._shown in self._session.patients).lower()
-        if self._lives.props.get("aria-pressed") != living:
-            self._lives.props(f"aria-pressed={living}")
+            self._said.props(f'title="{self._session.said}"')
         self._hear()
 
     def _hear(self) -> None:

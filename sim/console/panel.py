@@ -7,21 +7,31 @@ from sim.board.events import OutputEvent
 Colour = tuple[int, int, int]
 LIGHTS = 8  # compartments 1-4, questions 1-3, status
 _DARK: Colour = (0, 0, 0)
+_MS = 10**6
 
 
 class Panel:
-    """Lights and sound of one dispenser; `version` grows with every change."""
+    """Lights and sound of one dispenser; `version` grows with every change.
+
+    `says` is the answer that the status light gave last, in the words of the patient's page.
+    """
 
     def __init__(self) -> None:
         self.lights: list[Colour] = [_DARK] * LIGHTS
         self.tone_hz = 0
         self.version = 0
+        self.says = ""
+        self.at_ms = 0
+        """When the lights changed last, Unix ms, as the board tells."""
+        self._reader = Reader()
 
     def take(self, event: OutputEvent) -> None:
         """Take in what an output did."""
         before = (list(self.lights), self.tone_hz)
         if event.kind == "pixels":
             self._pixels(event.data)
+            self.at_ms = event.time_ns // _MS
+            self.says = self._reader.read(event.time_ns, self.lights[-1]) or self.says
         elif event.kind == "pwm" and event.name == "buzzer":
             self.tone_hz = event.freq if event.value else 0
         if before != (self.lights, self.tone_hz):
@@ -37,6 +47,43 @@ class Panel:
         for number in range(min(LIGHTS, len(chain) // 3)):
             green, red, blue = chain[3 * number : 3 * number + 3]
             self.lights[number] = (red, green, blue)
+
+
+class Reader:
+    """Reads the answers of a status light as a patient does: by rhythm and colour.
+
+    One flash: pressed; two: noted; a long green glow: delivered; two of them: seen
+    (`docs/patient.md`). What lasts longer or shorter is a state.
+    """
+
+    def __init__(self) -> None:
+        self._colour = _DARK
+        self._since = self._flash = self._glow = 0
+
+    def read(self, t: int, colour: Colour) -> str:
+        """Take in the light's colour from `t` (ns) on; returns an answer when there is one."""
+        if colour == self._colour:
+            return ""
+        before, since = self._colour, self._since
+        self._colour, self._since = colour, t
+        if _white(colour):
+            flashes, self._flash = t - self._flash < 700 * _MS, t
+            return "noted" if flashes else ""
+        lasted = t - since
+        if _white(before) and 300 * _MS <= lasted < 700 * _MS:
+            return "pressed"
+        if _green(before) and 1000 * _MS <= lasted < 2500 * _MS:
+            again, self._glow = since - self._glow < 1000 * _MS, t
+            return "seen" if again else "delivered"
+        return ""
+
+
+def _white(colour: Colour) -> bool:
+    return 0 < min(colour) == max(colour)
+
+
+def _green(colour: Colour) -> bool:
+    return colour[1] > 0 and colour[0] == colour[2] == 0
 
 
 def css(light: Colour) -> str:

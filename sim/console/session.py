@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import random
+import sqlite3
 from pathlib import Path
 
 from sim import faults, scenario_file
+from sim.child import ChildError
+from sim.console import asking
+from sim.console.calm import calm
 from sim.console.clinic import Clinic
+from sim.console.fleet import Fleet
+from sim.console.lives import Lives
+from sim.console.pace import FASTEST, Pace
 from sim.console.panel import Panel
 from sim.console.recording import Recording
 from sim.console.states import States
 from sim.console.touches import Touches
 from sim.faults import Fault
-from sim.patient import Patient
 from sim.report import compute
 from sim.view import Ways
 from sim.world import World
 
 RECORDED = "recorded.toml"
 _LISTEN_S = 0.01
-_REST_S = 4.0
 _LOOKS_EVERY = 10
 _STATES_EVERY = 100
 
@@ -32,17 +36,18 @@ class Session:
         """`panels`: one for each dispenser, fed by the world's outputs."""
         self.world = world
         self.panels = panels
+        self.pace = Pace(world)
         self.ways = Ways(world)
-        self.states = States(world)
+        self.broken: dict[tuple[str, str], Fault] = {}
+        self.states = States(world, self.broken)
         self.clinic = Clinic(world)
-        self.patients: dict[str, Patient] = {}
+        self.lives = Lives(world, self.toggle)
         self.recording = Recording()
         self.touches = Touches(world, self.recording)
-        self.said = "flashing and provisioning the dispensers; this takes some seconds"
-        self.broken: dict[tuple[str, str], Fault] = {}
+        self.said = "making the dispensers; this takes some seconds"
+        self.fleet = Fleet(world, self.ways, self.broken)
         self._busy: set[tuple[str, str]] = set()
-        self._ended = False
-        self._lives: set[asyncio.Task[None]] = set()
+        self._begun = self._ended = False
 
     async def begin(self) -> None:
         """Start all parts. Raises what `World.begin` raises."""
@@ -52,15 +57,22 @@ class Session:
         await self.clinic.start()
         self.said = ""
 
+    @property
+    def _runs(self) -> bool:
+        return self._begun and not self._ended
+
     async def live(self) -> None:
-        """Follow the world until cancelled."""
+        """Follow the world until cancelled; from now on it may be used."""
+        self._begun = True
         turn = 0
         while True:
             self.ways.listen()
             if turn % _LOOKS_EVERY == 0:
                 self.ways.look()
                 self._dark()
+                self.clinic.follow()
             if turn % _STATES_EVERY == 0:
+                self.fleet.look()
                 await self.states.look()
             turn += 1
             await asyncio.sleep(_LISTEN_S)
@@ -68,22 +80,10 @@ class Session:
     async def watch(self) -> None:
         """Raise what `World.check` raises, soon after it happened, until the run is ended."""
         while True:
-            if not self._ended and not self._busy:
+            if self._runs and not self._busy:
                 self.world.check()
                 self.clinic.check()
             await asyncio.sleep(0.2)
-
-    def let_live(self, dispenser: str) -> None:
-        """Let a patient live at a dispenser, or let the one who does go."""
-        if (there := self.patients.pop(dispenser, None)) is not None:
-            there.leave()
-            return
-        rng = random.Random(f"{self.world.seed} {dispenser}")
-        patient = Patient(self.world.dispensers[dispenser], rng, _REST_S)
-        self.patients[dispenser] = patient
-        task = asyncio.create_task(patient.live())
-        self._lives.add(task)
-        task.add_done_callback(self._lives.discard)
 
     def _dark(self) -> None:
         for name, dispenser in self.world.dispensers.items():
@@ -93,7 +93,7 @@ class Session:
     async def toggle(self, name: str, target: str) -> None:
         """Break a part or heal it; a switch that is being thrown is left alone."""
         key = (name, target)
-        if key in self._busy or self._ended:
+        if key in self._busy or not self._runs:
             return
         self._busy.add(key)
         fault = self.broken.get(key)
@@ -117,11 +117,22 @@ class Session:
         await fault.heal(self.world)
         self.said = f"healed: {_words(key)}"
 
+    async def ask(self, dispenser: str) -> None:
+        """Let the clinic send a dispenser its questions."""
+        if not self._runs:
+            return
+        try:
+            await asking.ask(self.world, dispenser)
+        except ChildError as error:
+            self.said = str(error).splitlines()[-1]
+        else:
+            self.said = (
+                f"the clinic asks {dispenser} after each dose: its settings are on their way"
+            )
+
     async def close(self) -> None:
         """End what lives beside the world."""
-        for task in self._lives:
-            task.cancel()
-        await asyncio.gather(*self._lives, return_exceptions=True)
+        self.lives.cancel()
         await self.clinic.close()
 
     def save(self) -> Path:
@@ -134,21 +145,28 @@ class Session:
         return path
 
     async def verify(self) -> None:
-        """Heal all, end the run and recompute its verdict from its files."""
-        if self._ended:
+        """Heal all, wait until all has arrived, end the run and judge it from its files."""
+        if not self._runs:
             return
-        self.said = "ending the run"
-        for name in list(self.patients):
-            self.let_live(name)
-        await asyncio.gather(*self._lives, return_exceptions=True)
+        self.said = "ending the run: all is healed, then everything has to arrive"
+        self.pace.choose(FASTEST)
+        await self.lives.end_all()
         for key, fault in list(self.broken.items()):
             await self._heal(key, fault)
         self._ended = True
+        self.said = "ending the run: everything has to arrive"
+        rests = await calm(self.world)
+        self.pace.choose(1)
         await self.world.finish()
-        report = await asyncio.to_thread(compute, self.world.folder)
+        try:
+            report = await asyncio.to_thread(compute, self.world.folder)
+        except (OSError, sqlite3.Error, ValueError) as error:
+            self.said = f"ended, but its files do not tell: {error}"
+            return
         told = "all agree" if report.agree else f"{len(report.differences)} DIFFERENCES"
+        late = "" if rests else "records kept coming; "
         self.said = (
-            f"ended: {report.records_stored} records stored, ledger and backend: {told}. "
+            f"ended: {late}{report.records_stored} records stored, ledger and backend: {told}. "
             f"Again: dosewire sim verify {self.world.folder}"
         )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 
 from nicegui import ui
 
 from gateway import note, status
+from sim.faults import Fault
 from sim.world import World
 
 
@@ -24,13 +26,15 @@ class Word:
 class States:
     """Asked now and then for all browser pages together: `words` is the last answer."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, broken: Mapping[tuple[str, str], Fault]) -> None:
+        """`broken`: each fault that is on, by its name and target."""
         self.words: list[Word] = []
         self._world = world
+        self._broken = broken
 
     async def look(self) -> None:
         """Ask every gateway's daemon, and see who runs."""
-        words = []
+        words = [_broken(*key, fault) for key, fault in self._broken.items()]
         for name, child in self._world.gateways.items():
             words += await self._gateway(name) if child.running else [Word(name, False, "is off")]
         others = {"broker": self._world.broker.pid, "backend": self._world.backend.pid}
@@ -44,10 +48,16 @@ class States:
             told = await asyncio.to_thread(status.ask, self._world.data(name))
         except status.NoDaemonError as error:
             return [Word(name, False, str(error))]
+        several = f"{name} " if len(self._world.gateways) > 1 else ""
         return [
-            Word(_short(finding["part"]), finding["works"], _text(finding))
+            Word(several + _short(finding["part"]), finding["works"], _text(finding))
             for finding in told["findings"]
         ]
+
+
+def _broken(name: str, target: str, fault: Fault) -> Word:
+    told = (type(fault).__doc__ or "").splitlines()[0]
+    return Word(target or fault.target, False, f"broken by hand, {name.replace('_', ' ')}: {told}")
 
 
 def _short(part: str) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from nicegui import ui
 
 from sim.console.session import Session
-from sim.faults import FAULTS
-from sim.faults.base import OfDispenser, OfGateway, OfServer
+from sim.faults import FAULTS, FaultError
+from sim.faults.base import Fault, OfDispenser, OfGateway, OfServer
+from sim.faults.board import Moved
+from sim.world import World
 
 _GROUPS = (("dispenser", OfDispenser), ("gateway", OfGateway), ("broker, backend", OfServer))
+_REST = "modem, cell"
 
 
 class Switchboard:
@@ -20,12 +23,10 @@ class Switchboard:
         self._buttons: dict[str, ui.html] = {}
         self._head = ui.html("Break and heal", sanitize=False, tag="h2")
         with ui.element("div").classes("faults"):
-            for title, kind in _GROUPS:
+            for title, names in grouped(session.world).items():
                 ui.html(title, sanitize=False, tag="h3")
-                for name, fault in FAULTS.items():
-                    # this world is in real time
-                    if issubclass(fault, kind) and "virtual time" not in fault.needs:
-                        self._buttons[name] = self._button(name)
+                for name in names:
+                    self._buttons[name] = self._button(name)
 
     def show(self, dispenser: str) -> None:
         """From now on hit this dispenser."""
@@ -34,12 +35,17 @@ class Switchboard:
     def _target(self, name: str) -> str:
         if issubclass(FAULTS[name], OfDispenser):
             return self._dispenser
-        of_gateway = issubclass(FAULTS[name], OfGateway)
-        return next(iter(self._session.world.gateways)) if of_gateway else ""
+        if not issubclass(FAULTS[name], OfGateway):
+            return ""
+        world = self._session.world
+        there = world.dispensers[self._dispenser].gateway
+        return there if there in world.gateways else next(iter(world.gateways))
 
     def _button(self, name: str) -> ui.html:
         text = (FAULTS[name].__doc__ or "").splitlines()[0]
-        label = name.replace("_", " ").removeprefix("gateway ").removeprefix("cable in ")
+        label = name.replace("_", " ")
+        for known in ("gateway ", "cable in ", "cell "):
+            label = label.removeprefix(known)
         button = ui.html(label, sanitize=False, tag="button").classes("fault")
         button.props(f'type=button aria-pressed="false" title="{text}"')
         button.on("click", lambda: self._session.toggle(name, self._target(name)))
@@ -55,3 +61,23 @@ class Switchboard:
             on = str((name, self._target(name)) in self._session.broken).lower()
             if button.props.get("aria-pressed") != on:
                 button.props(f'aria-pressed="{on}"')
+
+
+def grouped(world: World) -> dict[str, list[str]]:
+    """Return the faults that can be in a world by the part they hit; no empty group."""
+    found: dict[str, list[str]] = {}
+    for name, fault in FAULTS.items():
+        if _can_be(fault, world):
+            title = next((title for title, kind in _GROUPS if issubclass(fault, kind)), _REST)
+            found.setdefault(title, []).append(name)
+    return found
+
+
+def _can_be(fault: type[Fault], world: World) -> bool:
+    if fault is Moved and len(world.gateways) == 1:
+        return False
+    try:
+        fault().check(world)
+    except FaultError:
+        return False
+    return True

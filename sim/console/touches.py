@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from sim.console.recording import Recording
 from sim.dispenser import Dispenser
 from sim.world import World
@@ -32,7 +30,7 @@ class Touches:
         if began is None:
             return
         left = HELD_S - (self._world.clock.now_ns - began) / 1e9
-        await asyncio.sleep(max(left, 0))
+        await self._world.clock.sleep(max(left, 0))
         await self._touch(dispenser, name, False)
 
     async def lid(self, dispenser: Dispenser) -> None:

@@ -1,72 +1,40 @@
 """The console in a real browser, over a real world."""
 
 import json
-import os
 import re
-import sqlite3
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from sim import child
-from tests.support.browser import Browser, browser
+from tests.sim.console.consoles import Console, consoles, ready, stored, until
+from tests.support.browser import browser
 
-READY = "reads dispenser"
+PRESSED, SHOWN = 36, 37
+_WORDS = """() => {
+  window.said = [];
+  const light = document.querySelector(".says");
+  new MutationObserver(() => window.said.push(light.innerText)).observe(
+    light, {childList: true, characterData: true, subtree: true});
+}"""
 
 
 @pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """Address and run folder of a console with one dispenser."""
+def console(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Console]:
+    """A console with one dispenser."""
     runs = tmp_path_factory.mktemp("runs")
-    words = child.dosewire("sim", "console", "--dispensers", "1", "--port", "0", "--seed", "5",
-                           "--no-show", "--runs", str(runs))  # fmt: skip
-    # NiceGUI looks for pytest's variables and then wants to be its plugin
-    env = {name: word for name, word in os.environ.items() if not name.startswith("PYTEST")}
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env)
-    try:
-        assert process.stdout is not None
-        told = next(line for line in process.stdout if "http://" in line)
-        address = re.search(r"http://\S+", told)
-        assert address is not None
-        yield address.group(), next(runs.iterdir())
-    finally:
-        process.terminate()
-        said, _ = process.communicate(timeout=30)
-        assert process.returncode in (0, 130), said
-    left = subprocess.run(["pgrep", "-f", str(runs)], capture_output=True, text=True, check=False)
-    assert left.stdout == ""
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 40) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"no {what}"
-        time.sleep(0.05)
-
-
-def stored(run: Path, kind: int) -> int:
-    with sqlite3.connect(f"file:{run}/store.db?mode=ro", uri=True) as store:
-        (number,) = store.execute(
-            "select count(*) from records where type = ?", (kind,)
-        ).fetchone()
-    return int(number)
-
-
-def ready(view: Browser, address: str) -> Page:
-    view.page.goto(address)
-    expect(view.page.locator(".words")).to_contain_text(READY)
-    return view.page
+    with consoles(runs, "--dispensers", "1", cache=cache) as running:
+        yield running
 
 
 @pytest.mark.slow
-def test_a_dose_and_a_symptom_are_noted_delivered_and_stored(console: tuple[str, Path]) -> None:
-    address, run = console
+def test_a_dose_and_a_symptom_are_noted_delivered_and_stored(console: Console) -> None:
     with browser(1024, 768) as view:
-        page = ready(view, address)
+        page = ready(view, console.address)
+        run = console.run
         assert not view.scrolls()
         doses, answers = stored(run, 34), stored(run, 36)
         page.get_by_role("button", name="open the lid").click()
@@ -84,10 +52,10 @@ def test_a_dose_and_a_symptom_are_noted_delivered_and_stored(console: tuple[str,
 
 
 @pytest.mark.slow
-def test_what_is_broken_is_told_and_heals(console: tuple[str, Path]) -> None:
-    address, run = console
+def test_what_is_broken_is_told_and_heals(console: Console) -> None:
     with browser(1280, 800, "dark") as view:
-        page = ready(view, address)
+        page = ready(view, console.address)
+        run = console.run
         page.get_by_role("button", name="backend down").click()
         expect(page.locator(".words")).to_contain_text("backend is off")
         answers = stored(run, 36)
@@ -103,10 +71,10 @@ def test_what_is_broken_is_told_and_heals(console: tuple[str, Path]) -> None:
 
 
 @pytest.mark.slow
-def test_all_is_done_by_keyboard_too(console: tuple[str, Path]) -> None:
-    address, run = console
+def test_all_is_done_by_keyboard_too(console: Console) -> None:
     with browser(1024, 768) as view:
-        page = ready(view, address)
+        page = ready(view, console.address)
+        run = console.run
         answers = stored(run, 36)
         reached = set()
         for _ in range(70):
@@ -123,10 +91,10 @@ def test_all_is_done_by_keyboard_too(console: tuple[str, Path]) -> None:
 
 
 @pytest.mark.slow
-def test_a_pulled_plug_is_seen_and_put_back(console: tuple[str, Path]) -> None:
-    address, run = console
+def test_a_pulled_plug_is_seen_and_put_back(console: Console) -> None:
     with browser(1024, 768) as view:
-        page = ready(view, address)
+        page = ready(view, console.address)
+        run = console.run
         answers = stored(run, 36)
         page.get_by_role("button", name="plugged in").click()
         expect(page.get_by_role("button", name="unplugged")).to_be_visible()
@@ -138,11 +106,40 @@ def test_a_pulled_plug_is_seen_and_put_back(console: tuple[str, Path]) -> None:
 
 
 @pytest.mark.slow
-def test_what_was_done_is_saved_checked_and_played_again(console: tuple[str, Path]) -> None:
+def test_a_question_is_lit_answered_noted_and_delivered(console: Console) -> None:
+    with browser(1024, 768) as view:
+        page = ready(view, console.address)
+        run = console.run
+        answers, asked = stored(run, PRESSED), stored(run, SHOWN)
+        page.get_by_role("button", name="clinic asks").click()
+        row = page.get_by_role("row").filter(has_text="settings applied").first
+        expect(row.locator(".there")).to_have_count(5)
+        page.get_by_role("button", name="open the lid").click()
+        page.get_by_role("button", name="take from compartment 1").click(delay=200)
+        page.get_by_role("button", name="close the lid").click()
+        lit = page.get_by_role("img", name="light of question 1")
+        expect(lit).to_have_attribute("style", re.compile("background"))
+        until(lambda: stored(run, SHOWN) > asked, "question in the store")
+        page.evaluate(_WORDS)
+        page.get_by_role("button", name="button 4, very severe").click(delay=200)
+        expect(lit).not_to_have_attribute("style", re.compile("background"))
+        expect(page.locator(".says")).to_have_text("delivered")
+        said = page.evaluate("window.said")
+        assert said.index("noted") < said.index("delivered"), said
+        until(lambda: stored(run, PRESSED) > answers, "answer in the store")
+        view.picture("console-answered")
+        page.get_by_role("button", name="what the clinic sees").click()
+        clinic = page.frame_locator("iframe")
+        expect(clinic.get_by_text("very severe").first).to_be_visible()
+        assert view.errors == [] and not view.scrolls()
+
+
+@pytest.mark.slow
+def test_what_was_done_is_saved_checked_and_played_again(console: Console) -> None:
     """Must be the last here: it ends the run."""
-    address, run = console
     with browser(1280, 800) as view:
-        page = ready(view, address)
+        page = ready(view, console.address)
+        run = console.run
         page.get_by_role("button", name="what the clinic sees").click()
         clinic = page.frame_locator("iframe")
         expect(clinic.get_by_text("P-d1")).to_be_visible()

@@ -1,7 +1,7 @@
 """What the firmware drives is what the screen shows."""
 
 from sim.board.events import OutputEvent
-from sim.console.lanes import table
+from sim.console.lanes import after, table, words
 from sim.console.panel import Panel, css
 from sim.view import Way
 
@@ -66,3 +66,53 @@ def test_a_record_on_its_way_shows_how_far_it_came() -> None:
 def test_the_newest_record_is_on_top() -> None:
     text = table([Way("d1", 1, "BOOT", 0), Way("d1", 2, "STATE", 0)])
     assert text.index("state") < text.index("boot")
+
+
+def answers(*changes: tuple[int, tuple[int, int, int]]) -> list[str]:
+    """What a status light says that becomes these colours at these ms."""
+    panel, said = Panel(), []
+    for ms, colour in changes:
+        panel.take(
+            OutputEvent(
+                ms * 10**6 + 10**18,
+                "lights",
+                "pixels",
+                data=bytes(21) + bytes((colour[1], colour[0], colour[2])),
+            )
+        )
+        said += [panel.says] if panel.says not in (said[-1:] or [""]) else []
+    return said
+
+
+WHITE, GREEN, BLUE, DARK = (60, 60, 60), (0, 60, 0), (0, 0, 80), (0, 0, 0)
+
+
+def test_the_status_lights_answers_are_read_as_the_patients_page_tells_them() -> None:
+    # docs/patient.md and its pictures: one flash; two flashes; one long glow; two long glows
+    assert answers((0, WHITE), (400, DARK)) == ["pressed"]
+    assert answers((0, WHITE), (250, DARK), (450, WHITE), (650, DARK)) == ["noted"]
+    assert answers((0, GREEN), (1500, DARK)) == ["delivered"]
+    glows = ((0, GREEN), (1500, DARK), (2000, GREEN), (3500, DARK))
+    assert answers(*glows) == ["delivered", "seen"]
+    dim = ((0, (8, 8, 8)), (250, DARK), (450, (8, 8, 8)), (650, DARK))
+    assert answers(*dim) == ["noted"]
+
+
+def test_states_of_the_status_light_are_no_answers() -> None:
+    assert answers((0, GREEN), (200, DARK), (10_000, GREEN), (10_200, DARK)) == []
+    assert answers((0, BLUE), (2000, DARK), (10_000, BLUE)) == []
+    assert answers((0, WHITE), (5000, BLUE)) == []
+
+
+def test_how_long_after_is_told_in_what_fits() -> None:
+    seconds = (0.042, 0.9, 1.5, 50, 130, 8_000, 200_000)
+    told = [after(round(s * 1e9)) for s in seconds]
+    assert told == ["42", "900", "1.5 s", "50 s", "2.2 min", "2.2 h", "2.3 d"]
+    assert after(-5) == "there"
+
+
+def test_a_mask_of_compartments_is_told_as_numbers() -> None:
+    assert words("LID_CLOSED compartments 5") == "lid closed, 1 3 reached"
+    assert words("LID_CLOSED compartments 0") == "lid closed, none reached"
+    assert words("DOSE_END compartment 4") == "dose end, 4"
+    assert words("RESPONSE button 3") == "response button 3"
