@@ -44,6 +44,11 @@ async def _day(folder, image, hours):
             await clock.advance(3585)
             world.check()
         await clock.advance(900)
+        # heartbeats wait for company
+        dispenser.touch("lid", True)
+        await clock.advance(2)
+        dispenser.touch("lid", False)
+        await clock.advance(900)
         await world.finish()
     finally:
         await world.close()
@@ -60,7 +65,7 @@ def test_the_chain_in_virtual_time_stores_the_same_bytes_twice(image, tmp_path, 
         report = asyncio.run(_day(tmp_path / name, image, hours))
         assert report.differences == []
         assert report.agree
-        assert report.records_expected == hours * 4
+        assert report.records_expected == hours * 4 + 2
     assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
 
 
