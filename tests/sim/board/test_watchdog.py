@@ -40,7 +40,7 @@ def test_an_unfed_watchdog_resets_in_its_time(on_bench: Callable[..., None]) -> 
         await bench.printed(b"starving")
         start = time.monotonic()
         await ended(bench, "watchdog")
-        assert 1.5 <= time.monotonic() - start  # how late a loaded machine looks is not known
+        assert time.monotonic() - start >= 1.5  # how late a loaded machine looks is not known
         await bench.printed(b"cause 3 1")
         assert b"cause 1 0" in bench.console
 
