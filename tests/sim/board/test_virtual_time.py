@@ -18,7 +18,7 @@ def test_a_sleep_of_hours_takes_no_time(in_virtual_time: Callable[..., None]) ->
         ((ticks, seconds),) = lines(bench, b"awake")
         assert ticks == 36_000_000
         assert seconds == 36_000
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
 
     in_virtual_time(
         scenario,
