@@ -1,5 +1,7 @@
 """What people do in a world with the real tools, by name: a diary's `tech NAME DISPENSER`.
 
+`ask` is the clinic's: a dose is due each morning, and at nine the question for pain is lit.
+
 The tools are programs in the host's time: virtual time keeps the host's pace meanwhile.
 """
 
@@ -10,6 +12,7 @@ import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from sim.audit import SETTINGS
 from sim.child import dosewire, run
 from sim.dispenser import Dispenser
 from sim.ledger import Tech
@@ -20,6 +23,19 @@ from sim.world import World
 _FIRMWARE = Path(__file__).parent.parent / "firmware"
 _VERSION = re.compile(r"^VERSION = \((\d+), (\d+), (\d+)\)$", re.MULTILINE)
 _WITHIN_S = 60.0
+_SETTINGS = """zone = "UTC"
+
+[[window]]
+number = 1
+compartment = 1
+start = "08:00"
+length = 60
+
+[[question]]
+question = 1
+at = "09:00"
+expiry = 60
+"""
 
 
 class TechError(ValueError):
@@ -35,6 +51,15 @@ async def do(name: str, world: World, target: str) -> None:
         raise TechError(f"{name}: {target} is no dispenser")
     with as_the_host(world.clock):
         await DEEDS[name](world, part)
+
+
+async def _ask(world: World, dispenser: Dispenser) -> None:
+    """Send settings: a dose is due from eight to nine, pain is asked for at nine."""
+    world.ledger.append(Tech(t=world.clock.now_ns, dispenser=dispenser.name, tech=SETTINGS))
+    file = world.folder / f"{dispenser.name}-settings.toml"
+    file.write_text(_SETTINGS)
+    config = ("--config", str(world.folder / "backend.toml"))
+    await _tool(world, "backend", "send", "settings", *config, dispenser.id, str(file))
 
 
 async def _reissue(world: World, dispenser: Dispenser) -> None:
@@ -89,6 +114,7 @@ async def _trust(world: World, gateway: str, key: str) -> None:
 
 
 DEEDS: dict[str, Callable[[World, Dispenser], Awaitable[None]]] = {
+    "ask": _ask,
     "reissue": _reissue,
     "update": _update,
 }

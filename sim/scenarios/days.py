@@ -17,18 +17,20 @@ SCENARIOS = (
     ),
     Scenario(
         "six-missed-days",
-        "Six days nothing is taken; then the pain answer is worse than before.",
+        "Six days nothing is taken; then pain is asked for, and the answer is worse than before.",
         days=7.39,
         diary="""
-            day 1 08:05  open; take 1; close; press 1
+            day 1 00:10  tech ask d1
+            day 1 08:05  open; take 1; close
+            day 1 09:05  press 1
             day 8 09:12  press 3
             day 8 09:14  open; take 1; close
         """,
         expect=(
             nothing_on("dose", range(2, 8)),
-            count("response", 1, button=1),
-            count("response", 1, button=3),
-            unprompted,
+            count("window_missed", 7),
+            count("response", 1, button=1, question=1),
+            count("response", 1, button=3, question=1),
         ),
     ),
     Scenario(
@@ -36,7 +38,9 @@ SCENARIOS = (
         "The same, and the power adapter of gateway and dispenser lies in a drawer all the while.",
         days=7.52,
         diary="""
-            day 1 08:05  open; take 1; close; press 1
+            day 1 00:10  tech ask d1
+            day 1 08:05  open; take 1; close
+            day 1 09:05  press 1
             day 2 07:00  fault cable_out d1 for 149 h
             day 2 07:00  fault gateway_killed for 148 h
             day 8 09:12  press 3
@@ -44,8 +48,7 @@ SCENARIOS = (
         """,
         expect=(
             nothing_on("dose", range(2, 8)),
-            count("response", 1, button=3),
-            unprompted,
+            count("response", 1, button=3, question=1),
             faults("gateway_killed"),
         ),
     ),
