@@ -63,11 +63,11 @@ def demo(
     raise typer.Exit(code)
 
 
-def _own_folder(runs: Path, name: str) -> Path:
+def _own_folder(runs: Path, name: str, command: str = "demo") -> Path:
     try:
         return folders.own(runs, name)
     except OSError as error:
-        raise _wrong(f"--runs {runs}: {error.strerror}") from error
+        raise _wrong(f"--runs {runs}: {error.strerror}", command) from error
 
 
 def _check_copy(report: Path) -> None:
@@ -78,8 +78,8 @@ def _check_copy(report: Path) -> None:
         raise _wrong(f"--report {report}: cannot be written")
 
 
-def _wrong(text: str) -> typer.Exit:
-    print(f"dosewire sim demo: {text}", file=sys.stderr)
+def _wrong(text: str, command: str = "demo") -> typer.Exit:
+    print(f"dosewire sim {command}: {text}", file=sys.stderr)
     return typer.Exit(2)
 
 
@@ -141,6 +141,9 @@ def console(
     virtual: Annotated[
         bool, typer.Option(help="A world whose time can be sped up: x60, or to what comes next.")
     ] = False,
+    modem: Annotated[
+        bool, typer.Option(help="The first gateway has a modem, all are behind a radio cell.")
+    ] = False,
     runs: Runs = Path("runs"),
 ) -> None:
     """Play the patient in a browser, watch each record travel, break any part; Ctrl-C ends it.
@@ -155,15 +158,19 @@ def console(
 
     chosen = secrets.randbelow(1 << 32) if seed is None else seed
 
-    made: list[Path] = []
+    def own() -> Path:
+        return _own_folder(runs, f"{time.strftime('%Y%m%d-%H%M%S')}-{chosen}", "console")
+
+    # what is wrong with --runs is told before anything runs
+    first, made = own(), list[Path]()
 
     def folder() -> Path:
-        made.append(_own_folder(runs, f"{time.strftime('%Y%m%d-%H%M%S')}-{chosen}"))
+        made.append(own() if made else first)
         return made[-1]
 
     async def run() -> None:
         end_on_signals()
-        wanted = Wanted(folder, runs / ".factory", chosen, dispensers, gateways, virtual)
+        wanted = Wanted(folder, runs / ".factory", chosen, dispensers, gateways, virtual, modem)
         await serve(wanted, port, show, lambda text: print(text, flush=True))
 
     try:
@@ -177,8 +184,7 @@ def console(
             text = f"port {port} is taken; name another: --port 0 takes any free one"
             print(f"dosewire sim console: {text}", file=sys.stderr)
             raise typer.Exit(2) from error
-        where = made[-1] if made else runs
-        _tell_failure(error, where, Console(highlight=False, soft_wrap=True))
+        _tell_failure(error, made[-1] if made else first, Console(highlight=False, soft_wrap=True))
         raise typer.Exit(1) from group
 
 

@@ -38,6 +38,7 @@ class Wanted:
     dispensers: int
     gateways: int
     virtual: bool
+    modem: bool = False
 
 
 class Place:
@@ -92,13 +93,15 @@ async def _one_world(
     world = World(
         folder, wanted.seed, panels, image=image, log_publishes=True,
         gateways=[f"gw-{number}" for number in range(1, wanted.gateways + 1)],
+        modem=wanted.modem,
         clock=VirtualClock(time.time_ns()) if wanted.virtual else None,
         on_output=lambda name, event: panels[name].take(event),
     )  # fmt: skip
-    session = place.session = Session(world, panels)
+    session = Session(world, panels)
     place.anew = asyncio.get_running_loop().create_future()
     try:
         await session.begin()
+        place.session = session
         async with asyncio.TaskGroup() as group:
             works = (session.pace.run(), session.live(), session.watch())
             tasks = [group.create_task(work) for work in works]

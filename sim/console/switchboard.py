@@ -44,7 +44,7 @@ class Switchboard:
     def _button(self, name: str) -> ui.html:
         text = (FAULTS[name].__doc__ or "").splitlines()[0]
         label = name.replace("_", " ")
-        for known in ("gateway ", "cable in ", "cell "):
+        for known in ("gateway ", "cable in "):
             label = label.removeprefix(known)
         button = ui.html(label, sanitize=False, tag="button").classes("fault")
         button.props(f'type=button aria-pressed="false" title="{text}"')

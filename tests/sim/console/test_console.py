@@ -105,6 +105,27 @@ def test_a_pulled_plug_is_seen_and_put_back(console: Console) -> None:
         until(lambda: stored(run, 36) > answers, "response after the plug came back")
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(240)
+def test_coverage_goes_and_comes_back(tmp_path: Path, cache: Path) -> None:
+    """The panel tells noted while nothing passes, and delivered by itself afterwards."""
+    words = ("--dispensers", "1", "--modem")
+    with consoles(tmp_path, *words, cache=cache) as here, browser(1024, 768) as view:
+        page = ready(view, here.address)
+        expect(page.locator(".words")).to_contain_text("modem")
+        until(lambda: stored(here.run, 3) > 0, "first records stored")
+        page.get_by_role("button", name="cell outage").click()
+        expect(page.locator(".words")).to_contain_text("No coverage")
+        page.get_by_role("button", name="button 4, very severe").click(delay=200)
+        expect(page.locator(".says")).to_have_text("noted")
+        assert stored(here.run, PRESSED) == 0
+        view.picture("console-coverage")
+        page.get_by_role("button", name="cell outage").click()
+        expect(page.locator(".says")).to_have_text("delivered", timeout=120_000)
+        assert stored(here.run, PRESSED) == 1
+        assert view.findings() == [] and view.errors == [] and not view.scrolls()
+
+
 @pytest.mark.slow
 def test_a_question_is_lit_answered_noted_and_delivered(console: Console) -> None:
     with browser(1024, 768) as view:

@@ -62,3 +62,11 @@ def test_a_taken_port_is_told_with_what_to_do(tmp_path):
         done = CliRunner().invoke(cli.app, words)
     assert done.exit_code == 2
     assert f"port {port} is taken" in done.output and "--port 0" in done.output
+
+
+def test_runs_that_cannot_be_kept_are_told_at_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    words = ["console", "--no-show", "--runs", str(tmp_path / "file")]
+    done = CliRunner().invoke(cli.app, words)
+    assert done.exit_code == 2
+    assert "dosewire sim console: --runs" in done.output
