@@ -8,6 +8,7 @@ from html import escape
 from nicegui import ui
 from nicegui.element import Element
 
+from sim.console.lanes import clock
 from sim.console.panel import css
 from sim.console.session import Session
 from sim.dispenser import Dispenser
@@ -113,6 +114,8 @@ class Device:
 
     def _hear(self) -> None:
         _say(self._says, self._panel.says or "status")
+        told = ", ".join(f"{clock(t)} {answer}" for t, answer in self._panel.answers)
+        self._says.props(f'title="{told}"')
         tone = self._panel.tone_hz
         _say(self._sound, f"♪ {tone} Hz" if tone else "silent")
         self._sound.classes(replace="sound on" if tone else "sound")

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from sim.board.events import OutputEvent
 
 Colour = tuple[int, int, int]
 LIGHTS = 8  # compartments 1-4, questions 1-3, status
 _DARK: Colour = (0, 0, 0)
 _MS = 10**6
+_ANSWERS = 6
 
 
 class Panel:
     """Lights and sound of one dispenser; `version` grows with every change.
 
-    `says` is the answer that the status light gave last, in the words of the patient's page.
+    `answers` are the last ones that the status light gave, in the words of the patient's page,
+    with their times in Unix ns.
     """
 
     def __init__(self) -> None:
         self.lights: list[Colour] = [_DARK] * LIGHTS
         self.tone_hz = 0
         self.version = 0
-        self.says = ""
+        self.answers: deque[tuple[int, str]] = deque(maxlen=_ANSWERS)
         self.at_ms = 0
         """When the lights changed last, Unix ms, as the board tells."""
         self._reader = Reader()
@@ -31,11 +35,17 @@ class Panel:
         if event.kind == "pixels":
             self._pixels(event.data)
             self.at_ms = event.time_ns // _MS
-            self.says = self._reader.read(event.time_ns, self.lights[-1]) or self.says
+            if answer := self._reader.read(event.time_ns, self.lights[-1]):
+                self.answers.append((event.time_ns, answer))
         elif event.kind == "pwm" and event.name == "buzzer":
             self.tone_hz = event.freq if event.value else 0
         if before != (self.lights, self.tone_hz):
             self.version += 1
+
+    @property
+    def says(self) -> str:
+        """The last answer, "" before the first."""
+        return self.answers[-1][1] if self.answers else ""
 
     def dark(self) -> None:
         """Go dark and silent: the power is gone."""

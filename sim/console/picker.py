@@ -9,7 +9,7 @@ from nicegui import ui
 from sim.console.session import Session
 
 _FEW = 4
-_NOBODY = "nobody there"
+_NOBODY = "here: nobody"
 _VALUE = "(e) => emit(e.target.value)"
 
 
@@ -47,7 +47,7 @@ class Picker:
             made.props('aria-label="who lives here"')
             for model in ("", *models):
                 with ui.element("option").props(f'value="{model}"'):
-                    ui.html(model or _NOBODY, sanitize=False, tag="span")
+                    ui.html(f"here: {model}" if model else _NOBODY, sanitize=False, tag="span")
         made.on("change", lambda event: self._live(str(event.args)), js_handler=_VALUE)
         return made
 

@@ -43,7 +43,7 @@ def test_an_open_console_leaks_no_memory(tmp_path: Path) -> None:
         page.goto(console.address)
         page.get_by_role("button", name="all dispensers").click(timeout=MADE_WITHIN_MS)
         expect(page.locator(".tile.good")).to_have_count(MANY, timeout=MADE_WITHIN_MS)
-        page.get_by_label("who lives here").select_option("busy hands")
+        page.get_by_label("who lives here").select_option(value="busy hands")
         page.get_by_role("button", name="the way of each record").click()
         session = page.context.new_cdp_session(page)
         program: list[tuple[float, float]] = []

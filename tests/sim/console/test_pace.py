@@ -142,7 +142,7 @@ def test_time_is_chosen_on_the_page_and_another_world_begun(tmp_path: Path) -> N
         page.get_by_role("button", name="×60").click()
         assert not view.scrolls()
         until(lambda: console.run != first, "another world")
-        page.get_by_label("who lives here").select_option("regular")
+        page.get_by_label("who lives here").select_option(value="regular")
         doses = page.get_by_role("row").filter(has_text="dose compartment")
         slow = page.locator("button[aria-pressed=true]", has_text="real time")
         for _ in range(12):
