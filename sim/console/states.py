@@ -48,9 +48,14 @@ class States:
             told = await asyncio.to_thread(status.ask, self._world.data(name))
         except status.NoDaemonError as error:
             return [Word(name, False, str(error))]
+        run = str(self._world.folder)
         several = f"{name} " if len(self._world.gateways) > 1 else ""
         return [
-            Word(several + _short(finding["part"]), finding["works"], _text(finding))
+            Word(
+                several + _short(finding["part"]),
+                finding["works"],
+                _text(finding).replace(run, "the run's folder"),
+            )
             for finding in told["findings"]
         ]
 
