@@ -94,6 +94,7 @@ def test_power_cut_inside_the_switch(tmp_path, almost, new):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_power_cut_inside_every_operation_of_the_switch(tmp_path, almost, new):
     count = operations(tmp_path / "whole", almost, new)
     rng = random.Random(SEED)
@@ -106,6 +107,7 @@ def test_power_cut_inside_every_operation_of_the_switch(tmp_path, almost, new):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_power_cut_while_each_file_is_written(tmp_path, provisioned, new):
     count = operations(tmp_path / "whole", provisioned, new)
     rng = random.Random(SEED)
@@ -137,6 +139,7 @@ def test_cable_pulled_while_a_file_is_written(tmp_path, provisioned, new):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_cable_pulled_at_each_file(tmp_path, provisioned, new):
     recorder = Recorder()
     with desks(copied(provisioned, tmp_path / "whole")) as (desk,):
