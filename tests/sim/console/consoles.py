@@ -39,6 +39,7 @@ def consoles(runs: Path, *words: str, cache: Path | None = None) -> Iterator[Con
     """Run one; nothing is left running. `cache`: folder where a flashed image may be."""
     runs.mkdir(exist_ok=True)
     if cache is not None:
+        cache.mkdir(exist_ok=True)
         (runs / ".factory").symlink_to(cache)
     command = child.dosewire("sim", "console", "--port", "0", "--seed", "5", "--no-show",
                              "--runs", str(runs), *words)  # fmt: skip
