@@ -23,4 +23,6 @@ def test_a_fleet_s_ledger_and_store_agree(flashed, tmp_path, monkeypatch, count,
     assert lived.report.agree and lived.report.chain == "verified"
     assert lived.report.records_expected > 0
     assert lived.report.records_stored >= count + lived.report.records_expected
-    assert lived.idle_cores > 0 and lived.cores > 0
+    # in hundredths of a second: a few boards at rest may take none
+    most = os.cpu_count() or 1
+    assert 0 <= lived.idle_cores <= most and 0 <= lived.cores <= most
