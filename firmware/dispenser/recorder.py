@@ -78,7 +78,7 @@ class Recorder:
             self._append(*self._waiting.pop(0))
 
     def _offer(self, kind, values, tick, mode):
-        self._waiting = [entry for entry in self._waiting if entry[0] != kind]
+        self._waiting = [entry for entry in self._waiting if not _outdone(entry, kind, values)]
         self._waiting.append((kind, values, tick, mode))
         if not self.holds():
             self.announce()
@@ -101,6 +101,13 @@ class Recorder:
             self._journal.append(self.boot, seconds, stamp, kind, data)
         self.longest = max(self.longest, elapsed_ms(began, self._clock.uptime()))
         self._written()
+
+
+def _outdone(entry, kind, values):
+    # whether a newer record tells all that the entry tells: of faults only the same one does
+    if entry[0] != kind:
+        return False
+    return kind not in (wire.FAULT, wire.TAMPER) or entry[1][:2] == values[:2]
 
 
 class Limiter:

@@ -132,6 +132,19 @@ def check_a_crash_loop_writes_nothing_until_the_patient_comes():
     assert log.kinds[-1] == waited[1]
 
 
+def check_a_crash_loop_keeps_each_fault_once_with_its_newest_value():
+    log = Log(quiet=3)
+    recorder, _ = make_recorder(log, Ticks())
+    for fault in ((7, 255, 11), (4, 255, 20), (7, 255, 12), (1, 5, 0), (1, 6, 0)):
+        recorder.housekeeping(wire.FAULT, fault)
+    recorder.housekeeping(wire.TAMPER, (1, 5))
+    recorder.housekeeping(wire.TAMPER, (2, 255))
+    recorder.announce()
+    faults = [values for kind, values in log.kinds if kind == wire.FAULT]
+    assert faults == [[4, 255, 20], [7, 255, 12], [1, 5, 0], [1, 6, 0]]
+    assert [values for kind, values in log.kinds if kind == wire.TAMPER] == [[1, 5], [2, 255]]
+
+
 def check_state_is_told_at_once_but_not_in_a_crash_loop():
     log = Log(quiet=2)
     make_recorder(log, Ticks())[0].state((0, 1), 0)
