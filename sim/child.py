@@ -44,7 +44,7 @@ class Child:
         return self._process.pid if self._process else None
 
     def set_environment(self, **values: str) -> None:
-        """Add to the environment of the next start."""
+        """Replace what is added to our own environment at the next start."""
         self._environment = values
 
     @property
@@ -137,6 +137,7 @@ async def spawn(
     errors: int,
     descriptors: Sequence[int] = (),
     environment: Mapping[str, str] | None = None,
+    stdin: int = asyncio.subprocess.DEVNULL,
 ) -> asyncio.subprocess.Process:
     """Start a process that dies with ours and does not hear our terminal's Ctrl-C.
 
@@ -144,7 +145,7 @@ async def spawn(
     """
     return await asyncio.create_subprocess_exec(
         *tied(command),
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=stdin,
         stdout=out,
         stderr=errors,
         start_new_session=True,
