@@ -25,6 +25,7 @@ from gateway.incidents import Incidents
 from gateway.mailbox import Mailbox
 from gateway.notify import Notifier
 from gateway.publisher import Publisher
+from gateway.reach import away
 from gateway.resumption import ResumingContext
 from gateway.spool import TABLES, Spool
 from gateway.stock import Stock
@@ -163,12 +164,18 @@ class Gateway:
             self._incidents,
         )
         port.beat = self._heart.loop(f"port {path}")
+        port.session.away = self._away
         return port
 
     def _start_port(self, port: PortTask) -> "asyncio.Task[None]":
         task = _forever("port", port.run)
         task.add_done_callback(lambda _: self._heart.forget(f"port {port.path}"))
         return task
+
+    def _away(self) -> int:
+        # a modem that carries has done its part: a broker that is away is nothing for patients
+        lost = [self._uplink.lost_at, *([self._modem.ill_since] if self._modem else [])]
+        return away(self._clock.monotonic(), *lost)
 
     def _keep_modem(self) -> "list[asyncio.Task[None]]":
         if self._modem is None:

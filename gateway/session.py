@@ -72,6 +72,7 @@ class Session:
         self._watermark: schema.Watermark | None = None
         self.ills = ""
         """Why the dispenser last greeted cannot do all its work, "" if it can."""
+        self.away: Callable[[], int] = lambda: 0  # as `HelloRequest.away`
 
     @property
     def dispenser(self) -> str:
@@ -223,7 +224,7 @@ class Session:
 
     def _ask_hello(self) -> Action:
         version = schema.PROTOCOL_VERSION
-        send = self._send(schema.HelloRequest(oldest=version, newest=version))
+        send = self._send(schema.HelloRequest(version, version, self.away()))
         self._hello_ref = self._ref
         return send
 

@@ -71,7 +71,7 @@ class Uplink:
         self._clock = clock
         self._traffic = traffic
         self._keepalive = Keepalive(settings.keepalive, profile)
-        self._began = self._heard = clock.monotonic()
+        self._began = self._heard = self._lost = clock.monotonic()
         self._woken = asyncio.Event()
         self._sleep: float | None = None
         self._nap: asyncio.Task[None] | None = None
@@ -106,6 +106,11 @@ class Uplink:
     def asleep(self) -> bool:
         """Tell whether it stays away on purpose, as its profile wants."""
         return self._sleep is not None
+
+    @property
+    def lost_at(self) -> float | None:
+        """When its session ended, or was to begin; None with one, or asleep."""
+        return None if self._up or self.asleep else self._lost
 
     def heard(self) -> float | None:
         """Return how many seconds ago the broker was heard, None without a connection."""
@@ -207,6 +212,7 @@ class Uplink:
                 async with asyncio.timeout(min(_BEAT_EVERY, end - self._clock.monotonic())):
                     await self._woken.wait()
         self._sleep = None
+        self._lost = self._clock.monotonic()
         self._woken.clear()
 
     # ---- one connection ---------------------------------------------------------------------
@@ -239,6 +245,8 @@ class Uplink:
 
     def _drop(self, client: Client) -> None:
         was_up, self._up = self._up, False
+        if was_up:
+            self._lost = self._clock.monotonic()
         pump, self._pump = self._pump, None
         self._client = None
         self._unacked.clear()

@@ -43,6 +43,7 @@ _TEST_S = const(60)  # between looks at the beams
 _TECH_MINUTES = const(15)  # who sets the time by hand is at work on it
 _HEARD_S = const(180)  # a gateway that says nothing for longer is gone
 _SEARCH_S = const(300)  # without one: from here on the panel shows it more slowly
+_AWAY_MIN = const(10)  # a gateway that is cut off for so long is better put elsewhere
 _NO_HOST_MS = const(2000)
 _HUNG = const(0xFFFF0000)  # what is left of a start that hung; the low bits are its tasks
 _MINUTES = const(15)
@@ -329,6 +330,7 @@ class Dispenser:
         since = elapsed_s(self._heard or (0, 0), self._clock.uptime())
         heard = self._heard is not None and since < _HEARD_S
         self._state("connected", heard)
+        self._state("offline", heard and self._link.away >= _AWAY_MIN)
         self._state("searching", not heard and since < _SEARCH_S)
         self._state("waiting", not heard and since >= _SEARCH_S)
 

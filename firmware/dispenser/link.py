@@ -23,6 +23,7 @@ class Link:
         self._reading = None  # [ref, next seq to send, window]
         self._unacked = []  # (next seq, bytes of the body) of EVENTS under way
         self.watermark = None
+        self.away = 0  # minutes for which the host has had no way to the clinic's side
         self.deframer = Deframer()
         self.refused = self.dropped = 0
         self._answers = {
@@ -58,6 +59,8 @@ class Link:
         if answer is None or (version != wire.VERSION and kind != wire.MESSAGE_HELLO):
             self.refuse(ref, kind, wire.ERROR_UNKNOWN_MESSAGE, b"type or version")
             return
+        if kind == wire.MESSAGE_HELLO:
+            body += b"\0"  # an older host says nothing of its way
         try:
             values, _ = wire.unpack(wire.RX[kind], body)
         except ValueError:
@@ -77,10 +80,11 @@ class Link:
 
     # ---- messages ----------------------------------------------------------------------------
 
-    def _hello(self, ref, oldest, newest):
+    def _hello(self, ref, oldest, newest, away):
         if not oldest <= wire.VERSION <= newest:
             self.refuse(ref, wire.MESSAGE_HELLO, wire.ERROR_OUT_OF_RANGE, b"protocol version")
             return
+        self.away = away
         about, journal, clock = self._about, self._journal, self._clock
         held = (0, 0, 0, _NO_TAG)
         if journal:

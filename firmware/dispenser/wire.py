@@ -116,7 +116,7 @@ DATA = {
     15: ">LBL",  # next, reason, counter
 }
 RX = {
-    1: ">BB",  # oldest, newest
+    1: ">BBB",  # oldest, newest, away
     2: ">LLH",  # epoch, start, window
     4: ">LL",  # epoch, next
     5: (">LL8sLL", (">LL",), (">L",)),  # epoch, next, tag, store, rev, ranges, refused

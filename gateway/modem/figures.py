@@ -34,7 +34,7 @@ class Figures:
         self.recovery_seconds: float | None = None
         self.was_well = False
         self._searching_since: float | None = None
-        self._ill_since: float | None = None
+        self.ill_since: float | None = None
 
     def note(self, now: float, seen: Seen, order: Order) -> None:
         """Take a look and the order that followed from it."""
@@ -47,10 +47,10 @@ class Figures:
             self._searching_since = now
         if order.fault in _WELL:
             self.was_well = True
-            self.recovery_seconds = _took(self._ill_since, now, self.recovery_seconds)
-            self._ill_since = None
-        elif self._ill_since is None:
-            self._ill_since = now
+            self.recovery_seconds = _took(self.ill_since, now, self.recovery_seconds)
+            self.ill_since = None
+        elif self.ill_since is None:
+            self.ill_since = now
 
 
 def _took(since: float | None, now: float, before: float | None) -> float | None:

@@ -243,6 +243,12 @@ class Cellular:
         """Tell whether the modem gives a connection."""
         return self.keeper.looked and self._supervisor.fault in (Fault.NONE, Fault.SERVER)
 
+    @property
+    def ill_since(self) -> float | None:
+        """Monotonic seconds since when it has given none, None while it does."""
+        since = self.figures.ill_since
+        return None if self.works else self._started if since is None else since
+
 
 def _some(count: int) -> int | None:
     return count or None

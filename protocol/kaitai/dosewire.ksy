@@ -498,6 +498,10 @@ types:
         type: u1
       - id: newest
         type: u1
+      - id: away
+        type: u1
+        if: not _io.eof
+        doc: full minutes without a way to the broker; added later, absent from older hosts
 
   hello:
     seq:

@@ -1,5 +1,5 @@
-# SHA-256 of dosewire.ksy: 7858c0f04f007bb6940e8b19cfdf32ddcbf5ce86067eb7e060d2e78d1e8a923e
-# SHA-256 of what follows: 504b912eb350f2d3a18c49455b278642ba6307188b936e2e26cf8f5b641ba14e
+# SHA-256 of dosewire.ksy: 23e13bf22c0d1137cbc5d88faa5ebeecbd5f2f315884fa35660811e94764437f
+# SHA-256 of what follows: 3130b110cb0aa9b2527aea7f17f942d2243c4e92ae511d4a94a1b12b0b10bf9b
 # This is a generated file! Please edit source .ksy file and use kaitai-struct-compiler to rebuild
 # type: ignore
 
@@ -650,10 +650,17 @@ class Dosewire(KaitaiStruct):
         def _read(self):
             self.oldest = self._io.read_u1()
             self.newest = self._io.read_u1()
+            if (not (self._io.is_eof())):
+                pass
+                self.away = self._io.read_u1()
+
 
 
         def _fetch_instances(self):
             pass
+            if (not (self._io.is_eof())):
+                pass
+
 
 
     class LidClosed(KaitaiStruct):

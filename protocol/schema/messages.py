@@ -6,6 +6,7 @@ from construct import Bytes, GreedyBytes, Int8ub, Int16ub, Int32ub, PrefixedArra
 from construct_typed import DataclassMixin, DataclassStruct, TEnum, csfield
 
 from protocol.schema.codes import ErrorCode, MessageType, Mode, Quality, Service, TimeSource
+from protocol.schema.fields import added
 from protocol.schema.limits import MAC_SIZE, TAG_SIZE
 
 
@@ -15,6 +16,9 @@ class HelloRequest(DataclassMixin):
 
     oldest: int = csfield(Int8ub, "oldest protocol version the host speaks")
     newest: int = csfield(Int8ub, "newest protocol version the host speaks")
+    away: int = added(
+        Int8ub, 0, "full minutes without a way to the broker, stays at 255; 0: has one, or no word"
+    )
 
 
 @dataclasses.dataclass

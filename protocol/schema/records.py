@@ -5,18 +5,14 @@ it held zeros: so its code 0 must mean what those records meant.
 """
 
 import dataclasses
-from typing import Any, TypeVar
 
 from construct import (
     Bytes,
-    Construct,
-    Default,
     GreedyBytes,
     Int8ub,
     Int16ub,
     Int32ub,
     Prefixed,
-    Renamed,
 )
 from construct_typed import DataclassMixin, TEnum, csfield
 
@@ -41,16 +37,8 @@ from protocol.schema.codes import (
     Trigger,
     Work,
 )
+from protocol.schema.fields import added
 from protocol.schema.limits import TAG_SIZE
-
-T = TypeVar("T")
-
-
-def _added(subcon: "Construct[T, Any]", before: T, note: str) -> T:
-    # csfield() would keep a Default out of the constructor
-    metadata = {"subcon": Renamed(Default(subcon, before), newdocs=note)}
-    field: T = dataclasses.field(default=before, metadata=metadata)
-    return field
 
 
 @dataclasses.dataclass
@@ -111,7 +99,7 @@ class Maintenance(DataclassMixin):
     """Somebody is at work on it: took the prompt (the app stopped here), or began mode bench."""
 
     uptime: int = csfield(Int32ub, "s since boot")
-    work: Work = _added(TEnum(Int8ub, Work), Work.prompt, "added later; before: prompt")
+    work: Work = added(TEnum(Int8ub, Work), Work.prompt, "added later; before: prompt")
 
 
 @dataclasses.dataclass

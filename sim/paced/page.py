@@ -18,6 +18,8 @@ SLOW_COMMIT = "DOSEWIRE_SIM_SLOW_COMMIT"
 """Environment: real seconds by which every COMMIT comes later."""
 WATCHED = "DOSEWIRE_SIM_WATCHED"
 """Environment: somebody asks a gateway how it is, so it looks as often as in the field."""
+FIELD = "DOSEWIRE_SIM_FIELD"
+"""Environment: a gateway looks at everything as often as in the field."""
 
 
 def get(memory: mmap.mmap, at: int) -> int:

@@ -204,6 +204,21 @@ def test_a_newer_gateway_talks_this_version_or_is_told(device: Device) -> None:
     assert errors(device.ask(0x77, b"")) == [ErrorCode.unknown_message]
 
 
+def test_a_gateway_says_for_how_long_it_has_had_no_way(device: Device) -> None:
+    def told(*body: int) -> int:
+        (frame,) = device.ask(MessageType.hello, bytes(body))
+        assert wire.parse(schema.Hello, frame.body).version == 1
+        return int(device.told["away"])
+
+    assert told(1, 1, 12) == 12
+    assert told(1, 1) == 0, "an older one says nothing"
+    assert told(1, 4, 255, 99, 98) == 255, "a newer one says more"
+    # neither half a greeting nor one for others says anything
+    for body, code in (((1,), ErrorCode.malformed), ((2, 3, 0), ErrorCode.out_of_range)):
+        assert errors(device.ask(MessageType.hello, bytes(body))) == [code]
+        assert device.told["away"] == 255
+
+
 def test_without_a_journal(interpreter: Any, tmp_path: Path) -> None:
     device = Device(interpreter, tmp_path, "none")
     (frame,) = device.ask(MessageType.hello, schema.HelloRequest(oldest=1, newest=1))

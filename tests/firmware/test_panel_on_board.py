@@ -23,6 +23,10 @@ STATES = {
     "It looks for its base.": ("Even blinks", "m."),
     "It still looks for its base.": ("One long glow, then a long pause", "g="),
     "All is well.": ("One short flash, then a long pause", "f="),
+    "The base has found no connection for ten minutes.": (
+        "One short flash, one long glow, then a long pause",
+        "f.g=",
+    ),
     "It runs on its batteries.": ("Two short flashes, then a long pause", "f.f="),
     "Nothing has got through for a long time.": ("Three short flashes, then a pause", "f.f.f_"),
     "The batteries are almost empty.": ("Long glow, short pause, again and again", "g."),
@@ -144,6 +148,22 @@ def test_each_state_looks_as_the_page_says(tmp_path: Path) -> None:
         host = Host(bench, clock)
         await host.stay(21)
         await shows("All is well.")
+        host.away = 9
+        await shows("All is well.")
+        host.away = 10
+        await host.stay(21)
+        await shows("The base has found no connection for ten minutes.")
+        host.away = 0
+        await host.stay(21)
+        await shows("All is well.")
+        host.away = 10
+        await host.stay(21)
+        host.leave()
+        host = None
+        await clock.advance(310)
+        await shows("It still looks for its base.")
+        host = Host(bench, clock)
+        await host.stay(21)
         signer = Signer(bytes.fromhex(SECRET), bytes.fromhex(ID))
         await host.say(MessageType.config_put, signer.config_put(QUIET_DAY))
         await bench.board.unplug()

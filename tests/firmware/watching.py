@@ -69,6 +69,8 @@ class Host:
     """A gateway at the board's port that says what it is told to say."""
 
     def __init__(self, bench: Bench, clock: VirtualClock) -> None:
+        self.away = 0
+        """Minutes for which it has had no way to its broker."""
         self._clock = clock
         self._port = serial.Serial(str(bench.board.port), timeout=0)
 
@@ -85,7 +87,7 @@ class Host:
             self._port.read(8192)
             left -= 20
             if left > 0:
-                greeting = wire.build(schema.HelloRequest(1, 1))
+                greeting = wire.build(schema.HelloRequest(1, 1, self.away))
                 self._port.write(encode(Frame(int(schema.MessageType.hello), greeting, ref=1)))
 
     def leave(self) -> None:

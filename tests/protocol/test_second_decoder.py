@@ -137,12 +137,15 @@ def test_what_is_too_short_raises() -> None:
         key, size = (vector["group"], vector["name"]), len(vector["hex"]) // 2
         least[key] = min(least.get(key, size), size)
     tried = 0
+    younger = ("to_device", "hello", 2)  # as hosts greeted before they told of their way
     old = {(v["name"], len(v["hex"]) // 2) for v in _vectors("old")}
     for vector in _vectors(*GROUPS):
         key = (vector["group"], vector["name"])
         size = least[key] if key in OPEN_ENDED else len(vector["hex"]) // 2
         for cut in range(size):
             if (vector["name"], cut) in old and vector["group"] == "data":
+                continue
+            if (*key, cut) == younger:
                 continue
             with pytest.raises(EOFError):
                 _decode({**vector, "hex": vector["hex"][: 2 * cut]})

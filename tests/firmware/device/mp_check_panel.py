@@ -80,12 +80,14 @@ def check_delivered_waits_for_noted():
 def check_the_worst_state_is_shown():
     rig = Rig()
     shown = []
-    for name in ("connected", "battery", "unreached", "low_battery", "technician", "service"):
+    rising = ["connected", "offline", "battery", "unreached", "low_battery", "technician"]
+    rising.append("service")
+    for name in rising:
         rig.panel.state(name, True)
         shown.append(rig.panel.pattern(STATUS[0]))
-    assert shown == ["connected", "battery", "unreached", "low_battery", "technician", "service"]
+    assert shown == rising
     rig.panel.state("connected", True)
-    assert rig.woken == 7, "a state that was so before wakes nobody"
+    assert rig.woken == 8, "a state that was so before wakes nobody"
     rig.panel.pressed()
     assert rig.panel.pattern(STATUS[0]) == "pressed"
 

@@ -59,7 +59,7 @@ def main():
         frames = link.deframer
         told["counts"] = [frames.fcs, frames.short, frames.long, frames.foreign]
         told["refused"], told["dropped"], told["times"] = link.refused, link.dropped, times
-        told["watermark"] = link.watermark is not None
+        told["watermark"], told["away"] = link.watermark is not None, link.away
         print(json.dumps(told))
         if hasattr(sys.stdout, "flush"):
             sys.stdout.flush()
