@@ -1,10 +1,10 @@
 """Decides, inside one transaction, what becomes of each record of a batch."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from protocol.schema import FIRST_TAG, Gap, GapCause, Record, RecordType
-from protocol.wire import WireError, parse_data, tag_of
+from protocol.wire import WireError, parse_data, record_of, tag_of
 from sim.backend import commands
 from sim.backend.tables import FORK, VERIFIED, RefusedRecord
 from sim.backend.verify import BAD_TAG, CUT, Claim
@@ -19,8 +19,9 @@ Fresh = Sequence[tuple[Claim, Record]]
 class Tally:
     """What became of a batch; `notes` are lines for the log.
 
-    `urgent`: a response is among the new records. `early`: bytes refused before came again too
-    soon to count as a second reading of the journal.
+    `urgent`: a response is among the new records, or they reach up to one that had come before
+    them. `early`: bytes refused before came again too soon to count as a second reading of the
+    journal.
     """
 
     stored: int = 0
@@ -51,6 +52,7 @@ class Batch:
         held = self._writer.held(_concerned(claims, jumps))
         fresh, known = _split(claims, held)
         self._store(fresh, gaps)
+        self._tally.urgent |= _reach_response([claim.seq for claim, _ in fresh], held)
         self._check_links([claim.seq for claim, _ in fresh], held, jumps)
         for claim in known:
             self._judge_known(claim, held.get(claim.seq))
@@ -133,6 +135,12 @@ def _split(
         held[claim.seq] = Held(claim.seq, claim.raw, claim.previous, "", VERIFIED)
         fresh.append((claim, claim.record))
     return fresh, known
+
+
+def _reach_response(fresh: Sequence[int], held: Mapping[int, Held]) -> bool:
+    # an urgent one overtakes: only now can the watermark pass it, and its dispenser waits for that
+    above = (held[seq] for seq in {seq + 1 for seq in fresh} - set(fresh) if seq in held)
+    return any(record_of(record.raw).type == _RESPONSE for record in above)
 
 
 def _concerned(claims: Sequence[Claim], jumps: dict[int, int]) -> set[int]:

@@ -74,6 +74,17 @@ def test_a_response_is_answered_at_once(backend, dispenser):
     assert backend.give(dispenser, [press]).within == 0.0
 
 
+def test_a_response_that_came_before_its_predecessors_is_confirmed_with_them(backend, dispenser):
+    """The dispenser shows *delivered* once the watermark has passed it: not hours later."""
+    backend.give(dispenser, [dispenser.made[0]])
+    dose = dispenser.run(3)
+    press = dispenser.write(RESPONSE, bytes([0, 1, 4, 0, 0, 0, 0, 0]))
+    assert backend.give(dispenser, [press]).watermark.next == 1
+    outcome = backend.give(dispenser, dose)
+    assert (outcome.watermark.next, outcome.within) == (5, 0.0)
+    assert backend.give(dispenser, dispenser.run(1)).within is None
+
+
 def test_hello_is_answered_at_once_and_proves_nothing(backend, dispenser):
     outcome = backend.take(dispenser, dispenser.hello(next_seq=50), "hello", gateway="gw-2")
     mark = outcome.watermark
