@@ -14,6 +14,7 @@ from sim.expected import BOOT_NS
 from sim.faults import Fault
 from sim.hands import Hands
 from sim.inflight import InFlight
+from sim.panel import Panel
 from sim.report import REPORT, Report, compute
 from sim.scenario import Scenario
 from sim.world import World
@@ -49,6 +50,7 @@ async def play(
         image=image if serial is None else None, serial=serial,
         cell=scenario.cell or faults.of_cell(scenario.faults()),
         modem=scenario.modem or faults.of_modem(scenario.faults()),
+        panels=_panels(scenario),
     )  # fmt: skip
     try:
         stage = Stage(world, seed)
@@ -60,6 +62,12 @@ async def play(
     report = compute(folder)
     (folder / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)))
     return report
+
+
+def _panels(scenario: Scenario) -> dict[str, Panel]:
+    done = {a.words[1] for a in scenario.actions(scenario.seed) if a.words[0] == "tech"}
+    looked_at = scenario.dispensers if done & techs.LOOKING else ()
+    return {name: Panel() for name in looked_at}
 
 
 class Stage:

@@ -12,17 +12,24 @@ import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from sim.actions import Action
 from sim.audit import SETTINGS
 from sim.child import dosewire, run
 from sim.dispenser import Dispenser
+from sim.hands import Hands
 from sim.ledger import Tech
+from sim.panel import DELIVERED, Panel
 from sim.report import REGISTRY, STORE
+from sim.talk import talk
 from sim.throttle import as_the_host
 from sim.world import World
 
 _FIRMWARE = Path(__file__).parent.parent / "firmware"
 _VERSION = re.compile(r"^VERSION = \((\d+), (\d+), (\d+)\)$", re.MULTILINE)
 _WITHIN_S = 60.0
+_KIT_WITHIN_S = 180.0
+_LOOKS_FOR_NS = 30 * 10**9
+_LOOKS_EVERY_S = 0.5
 _SETTINGS = """zone = "UTC"
 
 [[window]]
@@ -60,6 +67,33 @@ async def _ask(world: World, dispenser: Dispenser) -> None:
     file.write_text(_SETTINGS)
     config = ("--config", str(world.folder / "backend.toml"))
     await _tool(world, "backend", "send", "settings", *config, dispenser.id, str(file))
+
+
+async def _check(world: World, dispenser: Dispenser) -> None:
+    """Follow a press to the clinic and back before the kit leaves: the panel is looked at."""
+    panel = world.panels.get(dispenser.name)
+    if panel is None:
+        raise TechError(f"check: nobody looks at the panel of {dispenser.name} in this world")
+    await dispenser.to_bench()
+    store = ("--store", str(world.folder / STORE))
+    command = dosewire("kit", "check", "--port", str(dispenser.board.port), *store)
+    async with talk("kit check", command, world.logs / "tech.log", _KIT_WITHIN_S) as tool:
+        await tool.hear("into the gateway")
+        await dispenser.to_gateway()
+        pressed = world.clock.now_ns
+        await Hands(dispenser, world.clock).do(Action(0.0, dispenser.name, ("press", "4")))
+        await tool.hear("green once")
+        await tool.answer("y" if await _glowed(world, panel, pressed) else "n")
+        await tool.end()
+
+
+async def _glowed(world: World, panel: Panel, since: int) -> bool:
+    end = world.clock.now_ns + _LOOKS_FOR_NS
+    while world.clock.now_ns < end:
+        if any(t > since and answer == DELIVERED for t, answer in panel.answers):
+            return True
+        await world.clock.sleep(_LOOKS_EVERY_S)
+    return False
 
 
 async def _reissue(world: World, dispenser: Dispenser) -> None:
@@ -115,7 +149,10 @@ async def _trust(world: World, gateway: str, key: str) -> None:
 
 DEEDS: dict[str, Callable[[World, Dispenser], Awaitable[None]]] = {
     "ask": _ask,
+    "check": _check,
     "reissue": _reissue,
     "update": _update,
 }
 """By name; their first lines say what they are."""
+LOOKING = frozenset({"check"})
+"""Those who do these look at the dispenser's panel."""

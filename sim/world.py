@@ -8,10 +8,9 @@ caused it. With a virtual clock the same programs run in its time (`sim.paced`).
 import asyncio
 import contextlib
 import errno
-import functools
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hardware import board as hardware
@@ -19,7 +18,6 @@ from protocol.schema import Service
 from sim import configs, factory
 from sim.backend import registry
 from sim.board.emulated import EmulatedBoard
-from sim.board.events import OutputEvent
 from sim.board.serial import SerialBoard, SerialSpec, connect
 from sim.broker import Broker
 from sim.cell.cell import Cell
@@ -33,6 +31,7 @@ from sim.ledger import Fault, Healed, Ledger, Measure, Meta, Tech
 from sim.modem.installed import Installed
 from sim.paced.child import PacedChild
 from sim.paced.network import Network
+from sim.panel import Panel
 from sim.report import LEDGER, REGISTRY, SPOOL
 
 __all__ = ["GATEWAY", "Dispenser", "World", "WorldError"]
@@ -64,15 +63,16 @@ class World:
         cell: bool = False,
         modem: bool = False,
         log_publishes: bool = False,
-        on_output: Callable[[str, OutputEvent], None] | None = None,
+        panels: Mapping[str, Panel] | None = None,
     ) -> None:
-        """Lay out the run folder; nothing runs yet. `on_output` hears what dispensers' outputs do.
+        """Lay out the run folder; nothing runs yet.
 
         With an `image` (`factory.flashed`) dispensers are made from it and the seed, otherwise
         flashed and provisioned as a tech would. `serial` names a real board that is the one
         dispenser then: in real time, and what its journal held is gone. All cables are in the
         first gateway. With `cell` the gateways are behind one, `World.cell`; with `modem`, too,
-        and the first has a modem, `World.modem`. Raises FileExistsError if the folder is in use.
+        and the first has a modem, `World.modem`. `panels`: one for each dispenser, if anybody
+        looks at them. Raises FileExistsError if the folder is in use.
         """
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -96,7 +96,7 @@ class World:
         self.modem: Installed | None = None
         self._with_cell, self._with_modem = cell or modem, modem
         self._lost: set[str] = set()
-        self._on_output = on_output
+        self.panels = panels or {}
         self.dispensers = {name: self._dispenser(name, names[0]) for name in dispensers}
         self.gateways = {name: self._gateway(name, name == names[0]) for name in names}
         self.gateway = self.gateways[names[0]]
@@ -121,7 +121,7 @@ class World:
         log.handlers = [logging.FileHandler(self.logs / f"{name}.log")]
         return EmulatedBoard(
             self.folder / name, hardware.load("pico"), name=f"{self.seed}-{name}", log=log,
-            on_output=functools.partial(self._on_output, name) if self._on_output else None,
+            on_output=self.panels[name].take if self.panels else None,
             clock=self.clock, seed=self.seed if self.virtual else None,
         )  # fmt: skip
 

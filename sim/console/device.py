@@ -9,9 +9,9 @@ from nicegui import ui
 from nicegui.element import Element
 
 from sim.console.lanes import clock
-from sim.console.panel import css
 from sim.console.session import Session
 from sim.dispenser import Dispenser
+from sim.panel import Colour
 
 SCALE = ("none", "mild", "moderate", "severe", "very severe")
 COMPARTMENTS = 4
@@ -29,7 +29,7 @@ class Device:
     def __init__(self, session: Session, dispenser: Dispenser) -> None:
         self._session = session
         self._dispenser = dispenser
-        self._panel = session.panels[dispenser.name]
+        self._panel = session.world.panels[dispenser.name]
         self._touches = session.touches
         self._lights: list[Element] = []
         self._keys: dict[str, Element] = {}
@@ -140,3 +140,12 @@ def _text(tag: str, words: str) -> ui.html:
 
 def _say(element: ui.html, words: str) -> None:
     element.set_content(escape(words))
+
+
+def css(light: Colour) -> str:
+    """Return a light's colour as a screen shows it: an LED at a third looks bright."""
+    brightest = max(light)
+    if not brightest:
+        return ""
+    shown = [round(255 * (value / brightest)) for value in light]
+    return f"rgb({shown[0]} {shown[1]} {shown[2]} / {min(1.0, 0.35 + brightest / 90):.2f})"

@@ -176,7 +176,7 @@ class Page:
         self._hear()
 
     def _hear(self) -> None:
-        tone = self._session.panels[self._shown].tone_hz
+        tone = self._session.world.panels[self._shown].tone_hz
         if tone != self._tone:
             self._tone = tone
             ui.run_javascript(f"dosewireTone({tone})")

@@ -20,9 +20,9 @@ from nicegui import ui
 from sim import factory
 from sim.clock import VirtualClock
 from sim.console.page import Page, Waiting
-from sim.console.panel import Panel
 from sim.console.session import Session
 from sim.paced.page import WATCHED
+from sim.panel import Panel
 from sim.world import World
 
 HOST = "127.0.0.1"
@@ -95,9 +95,9 @@ async def _one_world(
         gateways=[f"gw-{number}" for number in range(1, wanted.gateways + 1)],
         modem=wanted.modem,
         clock=VirtualClock(time.time_ns()) if wanted.virtual else None,
-        on_output=lambda name, event: panels[name].take(event),
+        panels=panels,
     )  # fmt: skip
-    session = Session(world, panels)
+    session = Session(world)
     place.anew = asyncio.get_running_loop().create_future()
     try:
         await session.begin()

@@ -14,7 +14,6 @@ from sim.console.clinic import Clinic
 from sim.console.fleet import Fleet
 from sim.console.lives import Lives
 from sim.console.pace import FASTEST, Pace
-from sim.console.panel import Panel
 from sim.console.recording import Recording
 from sim.console.states import States
 from sim.console.touches import Touches
@@ -30,12 +29,11 @@ _STATES_EVERY = 100
 
 
 class Session:
-    """The world, what its panels show, its records' ways, and what was said last."""
+    """The world, its records' ways, and what was said last."""
 
-    def __init__(self, world: World, panels: dict[str, Panel]) -> None:
-        """`panels`: one for each dispenser, fed by the world's outputs."""
+    def __init__(self, world: World) -> None:
+        """`world` has panels."""
         self.world = world
-        self.panels = panels
         self.pace = Pace(world)
         self.ways = Ways(world)
         self.broken: dict[tuple[str, str], Fault] = {}
@@ -88,7 +86,7 @@ class Session:
     def _dark(self) -> None:
         for name, dispenser in self.world.dispensers.items():
             if dispenser.board.state == "off":
-                self.panels[name].dark()
+                self.world.panels[name].dark()
 
     async def toggle(self, name: str, target: str) -> None:
         """Break a part or heal it; a switch that is being thrown is left alone."""

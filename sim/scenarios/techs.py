@@ -1,6 +1,6 @@
 """What techs do with the real tools, and what breaks meanwhile."""
 
-from protocol.schema import ReleaseAction
+from protocol.schema import Mode, ReleaseAction
 from sim.scenario import Expectation, Outcome, Scenario, count, faults
 
 
@@ -21,7 +21,32 @@ def lives(number: int) -> Expectation:
     return check
 
 
+def bench_only(number: int) -> Expectation:
+    """So many responses, all of them typed *bench*; the doses are the patient's."""
+
+    def check(outcome: Outcome) -> str:
+        modes = [record.mode for record in outcome.records("response")]
+        doses = {record.mode for record in outcome.records("dose")}
+        if modes != [Mode.bench] * number:
+            return f"responses have modes {modes}"
+        return "" if doses == {Mode.patient} else f"doses have modes {doses}"
+
+    return check
+
+
 SCENARIOS = (
+    Scenario(
+        "kit-checked",
+        "Before a kit leaves, a tech follows a press to the clinic and back; then a patient.",
+        days=0.2,
+        diary="""
+            day 1 00:10  tech check d1
+            day 1 01:00  open; take 1; close
+            day 1 03:00  open; take 2; close
+        """,
+        expect=(count("dose", 2), count("response", 1, button=4), bench_only(1)),
+        tags=frozenset({"slow"}),
+    ),
     Scenario(
         "updated-in-an-outage",
         "A release is on its way when the operator's mast goes down for hours; doses go on.",

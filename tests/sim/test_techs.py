@@ -1,4 +1,4 @@
-"""What techs do in a world: the words of a diary, and the two stories whole."""
+"""What techs do in a world: the words of a diary, and their stories whole."""
 
 import asyncio
 from pathlib import Path
@@ -13,6 +13,7 @@ from sim.scenarios.techs import SCENARIOS
 from sim.stage import play
 from sim.throttle import as_the_host
 from sim.verify import verify
+from sim.world import World
 
 
 def test_a_diary_names_a_tech_and_a_dispenser():
@@ -24,6 +25,18 @@ def test_a_diary_names_a_tech_and_a_dispenser():
 def test_what_nobody_does_is_told():
     with pytest.raises(techs.TechError, match="reissue, update"):
         asyncio.run(techs.do("juggle", None, "d1"))
+
+
+def test_who_checks_a_kit_must_see_its_panel(tmp_path):
+    async def story():
+        world = World(tmp_path / "world", 1, ("d1",), clock=VirtualClock())
+        try:
+            with pytest.raises(techs.TechError, match="nobody looks at the panel of d1"):
+                await techs.do("check", world, "d1")
+        finally:
+            await world.close()
+
+    asyncio.run(story())
 
 
 def test_tools_have_the_hosts_time_in_virtual_time():

@@ -34,12 +34,12 @@ class Tech:
             SEED,
             ("d1",),
             image=image,
-            on_output=lambda _, event: self.look(event),
+            panels={"d1": self},
         )
         self.dispenser = self.world.dispensers["d1"]
         self.said = ""
 
-    def look(self, event):
+    def take(self, event):
         if event.kind == "pixels" and event.data[21:24] in GREEN:
             self.saw_green = True
 

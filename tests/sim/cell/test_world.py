@@ -9,6 +9,7 @@ from sim import factory
 from sim.board.events import OutputEvent
 from sim.clock import VirtualClock
 from sim.faults import FAULTS, FaultError, make, of_cell
+from sim.paced.page import FIELD
 from sim.pytest_plugin import Bench
 from sim.report import compute
 from sim.scenario import Scenario
@@ -27,11 +28,12 @@ class Light:
         self.glows: list[tuple[str, float, float]] = []
         self._now: tuple[str, float] | None = None
 
-    def take(self, _dispenser: str, event: OutputEvent) -> None:
+    def take(self, event: OutputEvent) -> None:
         if event.kind != "pixels":
             return
         green, red, blue = event.data[3 * STATUS : 3 * STATUS + 3]
-        colour = "white" if green and red and blue else "green" if green else ""
+        lit = (bool(green), bool(red), bool(blue))
+        colour = {(1, 1, 1): "white", (1, 0, 0): "green", (1, 1, 0): "amber"}.get(lit, "")
         at = (event.time_ns - START_NS) / 1e9
         if self._now is not None and self._now[0] != colour:
             self.glows.append((self._now[0], self._now[1], at - self._now[1]))
@@ -46,13 +48,18 @@ class Light:
 
 
 def test_a_press_in_an_outage_is_noted_and_delivered_by_itself_after_it(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # minutes matter here: nothing is looked at more seldom than in the field
+    monkeypatch.setenv(FIELD, "1")
+
     async def scenario() -> None:
         image = await factory.flashed(tmp_path_factory.getbasetemp().parent / "factory")
         clock, light = VirtualClock(START_NS), Light()
         world = World(
-            tmp_path / "run", 3, ["d1"], clock=clock, image=image, cell=True, on_output=light.take
+            tmp_path / "run", 3, ["d1"], clock=clock, image=image, cell=True, panels={"d1": light}
         )
         try:
             await world.begin()
@@ -60,6 +67,7 @@ def test_a_press_in_an_outage_is_noted_and_delivered_by_itself_after_it(
             await clock.advance(90)
             fault = make("cell_outage")
             await fault.break_it(world)
+            struck = (clock.now_ns - START_NS) / 1e9
             await clock.advance(20)
             pressed = (clock.now_ns - START_NS) / 1e9
             for active in (True, False):
@@ -67,12 +75,25 @@ def test_a_press_in_an_outage_is_noted_and_delivered_by_itself_after_it(
                 await clock.advance(0.4)
             await clock.advance(570)
             assert len(light.since(pressed, "white")) == 2, "noted: two flashes"
+            assert light.since(pressed, "amber") == [], "ten minutes are not over"
+            await clock.advance(300)
+            # a short flash and a long glow: the base is to be put near a window
+            assert light.since(pressed, "amber", 1.4), "no connection for ten minutes"
+            asked = light.since(pressed, "amber")[0] - struck
+            assert 600 <= asked <= 800, asked
             assert light.since(pressed, "green", 1.4) == [], "nothing is said to be delivered"
             over = (clock.now_ns - START_NS) / 1e9
             await fault.heal(world)
-            await clock.advance(120)
+            for _ in range(15):  # tries are spread over some minutes by now
+                await clock.advance(60)
+                if light.since(over, "green", 1.4):
+                    break
             (delivered,) = light.since(over, "green", 1.4)
-            print(f"delivered {delivered - over:.1f} s after the outage")
+            print(
+                f"delivered {delivered - over:.1f} s after the outage, window from {asked:.0f} s"
+            )
+            await clock.advance(60)
+            assert light.since(delivered + 20, "amber") == [], "the connection is back"
             world.check()
             assert world.cell is not None and world.cell.meter.total > 0
             await clock.advance(600)

@@ -1,9 +1,7 @@
-"""What the firmware drives is what the screen shows."""
+"""What the firmware drives is what a panel shows, and what its status light says."""
 
 from sim.board.events import OutputEvent
-from sim.console.lanes import after, table, words
-from sim.console.panel import Panel, css
-from sim.view import Way
+from sim.panel import Panel
 
 
 def pixels(*lights: tuple[int, int, int]) -> OutputEvent:
@@ -47,27 +45,6 @@ def test_without_power_it_is_dark_and_silent_at_once() -> None:
     assert panel.version == version
 
 
-def test_a_dim_light_is_fainter_and_a_dark_one_none() -> None:
-    assert css((0, 0, 0)) == ""
-    assert css((60, 0, 0)).startswith("rgb(255 0 0 / 1.0")
-    dim = float(css((8, 0, 0)).split("/ ")[1].rstrip(")"))
-    assert 0.3 < dim < 0.6
-
-
-def test_a_record_on_its_way_shows_how_far_it_came() -> None:
-    way = Way("d1", 7, "DOSE compartment <2>", 10**18, {"spool": 10**18 + 42_000_000})
-    text = table([way])
-    assert "dose compartment &lt;2&gt;" in text
-    # journal: it must have been there; spool: measured; the rest: not yet
-    assert text.count('class="there"') == 2 and text.count('class="waits"') == 3
-    assert ">42<" in text and ">there<" in text
-
-
-def test_the_newest_record_is_on_top() -> None:
-    text = table([Way("d1", 1, "BOOT", 0), Way("d1", 2, "STATE", 0)])
-    assert text.index("state") < text.index("boot")
-
-
 def answers(*changes: tuple[int, tuple[int, int, int]]) -> list[str]:
     """What a status light says that becomes these colours at these ms."""
     panel, said = Panel(), []
@@ -102,17 +79,3 @@ def test_states_of_the_status_light_are_no_answers() -> None:
     assert answers((0, GREEN), (200, DARK), (10_000, GREEN), (10_200, DARK)) == []
     assert answers((0, BLUE), (2000, DARK), (10_000, BLUE)) == []
     assert answers((0, WHITE), (5000, BLUE)) == []
-
-
-def test_how_long_after_is_told_in_what_fits() -> None:
-    seconds = (0.042, 0.9, 1.5, 50, 130, 8_000, 200_000)
-    told = [after(round(s * 1e9)) for s in seconds]
-    assert told == ["42", "900", "1.5 s", "50 s", "2.2 min", "2.2 h", "2.3 d"]
-    assert after(-5) == "there"
-
-
-def test_a_mask_of_compartments_is_told_as_numbers() -> None:
-    assert words("LID_CLOSED compartments 5") == "lid closed, 1 3 reached"
-    assert words("LID_CLOSED compartments 0") == "lid closed, none reached"
-    assert words("DOSE_END compartment 4") == "dose end, 4"
-    assert words("RESPONSE button 3") == "response button 3"

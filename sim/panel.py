@@ -11,6 +11,7 @@ LIGHTS = 8  # compartments 1-4, questions 1-3, status
 _DARK: Colour = (0, 0, 0)
 _MS = 10**6
 _ANSWERS = 6
+DELIVERED = "delivered"
 
 
 class Panel:
@@ -84,7 +85,7 @@ class Reader:
             return "pressed"
         if _green(before) and 1000 * _MS <= lasted < 2500 * _MS:
             again, self._glow = since - self._glow < 1000 * _MS, t
-            return "seen" if again else "delivered"
+            return "seen" if again else DELIVERED
         return ""
 
 
@@ -94,12 +95,3 @@ def _white(colour: Colour) -> bool:
 
 def _green(colour: Colour) -> bool:
     return colour[1] > 0 and colour[0] == colour[2] == 0
-
-
-def css(light: Colour) -> str:
-    """Return a light's colour as a screen shows it: an LED at a third looks bright."""
-    brightest = max(light)
-    if not brightest:
-        return ""
-    shown = [round(255 * (value / brightest)) for value in light]
-    return f"rgb({shown[0]} {shown[1]} {shown[2]} / {min(1.0, 0.35 + brightest / 90):.2f})"
