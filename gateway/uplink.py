@@ -17,10 +17,9 @@ from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from gateway import config
+from gateway.aliases import Aliases
 from gateway.clock import Clock
 from gateway.counters import Counters
 from gateway.keepalive import Keepalive
@@ -81,6 +80,7 @@ class Uplink:
         self._pump: Pump | None = None
         self._ended: asyncio.Future[str] = self._loop.create_future()
         self._up = False
+        self._aliases = Aliases()
         self._unacked = Pending(clock.monotonic)
         self._number = 0
         self._tries = 0
@@ -146,8 +146,8 @@ class Uplink:
         """Publish with QoS 1; returns the token of its `puback`, None if not connected."""
         if self._client is None or not self._up:
             return None
-        properties = _correlation(correlation) if correlation else None
-        info = self._client.publish(topic, payload, 1, retain, properties)
+        named, properties = self._aliases.publish(topic, correlation)
+        info = self._client.publish(named, payload, 1, retain, properties)
         if self._pump is not None:
             self._pump.sent()
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -290,12 +290,13 @@ class Uplink:
                 # given up meanwhile: its CONNECT would throw the newer connection off
                 sock.close()
 
-        def on_connect(client: Client, _user: Any, _flags: Any, code: Any, _more: Any) -> None:
+        def on_connect(client: Client, _user: Any, _flags: Any, code: Any, more: Any) -> None:
             if code.is_failure:
                 soon(self._end, number, f"the broker refused the connection: {code}")
             else:
                 client.subscribe(topics.all_down(self._gateway), qos=1)
-                soon(self._connected, number, self._tls.remember(client.socket()))
+                aliases = Aliases(getattr(more, "TopicAliasMaximum", 0))
+                soon(self._connected, number, self._tls.remember(client.socket()), aliases)
 
         def on_disconnect(_c: Any, _user: Any, _flags: Any, code: Any, _more: Any) -> None:
             self._call(self._end, number, f"connection lost: {code}")
@@ -353,10 +354,10 @@ class Uplink:
         else:
             pump.close()
 
-    def _connected(self, number: int, resumed: bool) -> None:
+    def _connected(self, number: int, resumed: bool, aliases: Aliases) -> None:
         if number != self._number or self._ended.done() or self._listener is None:
             return
-        self._up = True
+        self._up, self._aliases = True, aliases
         self._trouble = ""
         self._counters.add("connects")
         self._counters.add("sessions_resumed", resumed)
@@ -392,9 +393,3 @@ class Uplink:
     @staticmethod
     def _token(number: int, mid: int) -> int:
         return number << 16 | mid
-
-
-def _correlation(data: bytes) -> Properties:
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    properties.CorrelationData = data
-    return properties

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway import config
 from gateway.actions import Send
+from gateway.aliases import Aliases
 from gateway.clock import Clock
 from gateway.counters import Counters
 from gateway.daemon import Gateway
@@ -85,13 +86,13 @@ def test_when_an_uplink_is_lost(mocker: Any) -> None:
         uplink = world.uplink
         assert world.told(30) == 1000, "it was to begin"
         uplink._listener = mocker.Mock()
-        uplink._connected(0, resumed=False)
+        uplink._connected(0, False, Aliases())
         assert world.told(4000) is None
         uplink._drop(world.client)
         assert world.told(100) == 5030
         uplink._drop(world.client)
         assert world.told(100) == 5030, "a try that came to nothing loses nothing more"
-        uplink._connected(0, resumed=False)
+        uplink._connected(0, False, Aliases())
         uplink.sleep(3600)
         uplink._drop(world.client)
         assert world.told(3000) is None, "asleep on purpose"
