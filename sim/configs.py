@@ -10,10 +10,10 @@ from sim.report import REGISTRY, STORE
 Value = str | int | float | bool | list[str]
 Table = Mapping[str, Value]
 _PACE: Mapping[bool, Mapping[str, Table]] = {
-    # where a month passes in minutes, a gateway's own defaults hold; a backend that finds no
-    # broker for weeks need not ask twice a minute
+    # where a month passes in minutes, a gateway's own defaults hold; but who finds no broker for
+    # weeks need not ask twice a minute
     True: {
-        "uplink": {"watermark_interval": 3600},
+        "uplink": {"watermark_interval": 3600, "retry_max": 300},
         "publishing": {},
         "backend": {"watermark_interval": 3600},
         "mqtt": {"retry_max": 300},

@@ -138,6 +138,11 @@ class EmulatedBoard(Conditions):
         self._cuts_before = len(self.cuts)
         self._send(self._armed.message())
 
+    def cut_never(self) -> None:
+        """Take back what `cut_at` armed and did not come."""
+        self._armed.disarm()
+        self._send(self._armed.message())
+
     async def wait_cut(self, timeout: float = 10) -> Cut:
         """The cut that `cut_at` armed; raises TimeoutError when it does not come."""
         await self.wait_for(self._is_cut, timeout)

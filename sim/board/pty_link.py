@@ -211,7 +211,7 @@ class Relay:
     """Carries bytes between the host's port and a board's terminal, as USB CDC would.
 
     `tamper` is the fault hook: called with "host" or "board" (the sender) and the bytes, returns
-    the bytes that arrive; drop, garble or add as wanted.
+    the bytes that arrive; drop, garble or add as wanted, keep for later and let them `arrive`.
     """
 
     def __init__(self, link: Path, on_console: Callable[[bytes], None], clock: Clock) -> None:
@@ -248,8 +248,17 @@ class Relay:
     def from_board(self, data: bytes) -> None:
         """The board has written to its terminal."""
         self._on_console(data)
-        if self.tamper:
-            data = self.tamper("board", data)
+        self.arrive("board", self.tamper("board", data) if self.tamper else data)
+
+    def arrive(self, sender: str, data: bytes) -> None:
+        """Let bytes of a sender come out at the other end, past `tamper`."""
+        if sender == "host":
+            self._to_board += data
+            self._push_to_board()
+        else:
+            self._arrive_at_host(data)
+
+    def _arrive_at_host(self, data: bytes) -> None:
         self._to_host += data
         if self.port.attached and self._patience is None:
             self._push_to_host()
@@ -280,8 +289,7 @@ class Relay:
                 self._board.resume_console()
 
     def _from_host(self, data: bytes) -> None:
-        self._to_board += self.tamper("host", data) if self.tamper else data
-        self._push_to_board()
+        self.arrive("host", self.tamper("host", data) if self.tamper else data)
 
     def _push_to_board(self) -> None:
         if self._board and self._to_board:

@@ -1,6 +1,7 @@
 """Faults of a dispenser: its power, its cable, its clock, its inputs."""
 
 import asyncio
+from collections import Counter
 from typing import ClassVar
 
 from sim.clock import Timer
@@ -41,12 +42,33 @@ class PowerCutInWrite(PowerCut):
 
     async def strike(self, world: World) -> None:
         """Arm it."""
-        await self.emulated(world).cut_at(1, self.rng.randrange(1, 64))
+        board = self.emulated(world)
+        self._cuts = len(board.cuts)
+        await board.cut_at(*self.when())
+
+    def when(self) -> tuple[int, int]:
+        """Return the operation it strikes, counted from 1, and how many bytes come before."""
+        return 1, self.rng.randrange(1, 64)
+
+    async def mend(self, world: World) -> None:
+        """Switch on; what has not struck will not."""
+        self.emulated(world).cut_never()
+        await super().mend(world)
 
     def observed(self, world: World) -> str:
         """Say where it struck."""
-        cuts = self.dispenser(world).board.cuts
-        return f"{self.target}: inside {cuts[-1].operation} at {cuts[-1].where}" if cuts else ""
+        cuts = self.dispenser(world).board.cuts[self._cuts :]
+        return "; ".join(f"{self.target}: inside {c.operation} at {c.where}" for c in cuts)
+
+
+class PowerCutLater(PowerCutInWrite):
+    """Power dies at one of the next dozen operations of the flash, before it or inside it."""
+
+    name = "power_cut_at_flash_operation"
+
+    def when(self) -> tuple[int, int]:
+        """Return one of them."""
+        return self.rng.randrange(2, 13), self.rng.randrange(64)
 
 
 class BrownOut(OfDispenser):
@@ -138,37 +160,64 @@ class Moved(OfDispenser):
 
 
 class NoisyLine(OfDispenser):
-    """Bytes are flipped, lost and doubled on the line, in both directions."""
+    """Bytes are flipped, lost, doubled and late on the line, in both directions."""
 
     name = "line_noisy"
     needs = frozenset({"line"})
-    share: ClassVar[float] = 0.05
+    share: ClassVar[float] = 0.2
+    latest_s: ClassVar[float] = 3.0
 
     async def strike(self, world: World) -> None:
         """Begin."""
-        self.hurt = 0
-        self.emulated(world).relay.tamper = self._tamper
+        self.hurt: Counter[str] = Counter()
+        self._late: dict[str, bytes] = {}
+        self._clock = world.clock
+        self._board = self.emulated(world)
+        self._board.relay.tamper = self._tamper
 
-    async def mend(self, world: World) -> None:
-        """End."""
-        self.emulated(world).relay.tamper = None
+    async def mend(self, _world: World) -> None:
+        """End; what is late comes now."""
+        self._board.relay.tamper = None
+        for sender in list(self._late):
+            self._arrive(sender)
 
     def observed(self, world: World) -> str:
-        """Say how much was hurt."""
-        told = f"{self.target}: {self.hurt} pieces hurt" if self.hurt else ""
-        return "; ".join(filter(None, [told, super().observed(world)]))
+        """Say what was done to how many pieces."""
+        told = ", ".join(f"{count} {how}" for how, count in sorted(self.hurt.items()))
+        hurt = f"{self.target}: pieces {told}" if told else ""
+        return "; ".join(filter(None, [hurt, super().observed(world)]))
 
-    def _tamper(self, _sender: str, data: bytes) -> bytes:
-        if not data or self.rng.random() > self.share * 4:
+    def _tamper(self, sender: str, data: bytes) -> bytes:
+        how = self.rng.choice(("flipped", "lost", "doubled", "late"))
+        hit = bool(data) and self.rng.random() < self.share
+        if hit:
+            self.hurt[how] += 1
+            data = self._hurt(sender, how, data)
+        if sender not in self._late:
             return data
-        self.hurt += 1
+        # bytes do not overtake each other
+        self._late[sender] += data
+        return b""
+
+    def _hurt(self, sender: str, how: str, data: bytes) -> bytes:
         at = self.rng.randrange(len(data))
-        how = self.rng.randrange(3)
-        if how == 0:
+        if how == "flipped":
             return data[:at] + bytes([data[at] ^ 1 << self.rng.randrange(8)]) + data[at + 1 :]
-        if how == 1:
+        if how == "lost":
             return data[:at] + data[at + 1 :]
-        return data + data
+        if how == "doubled":
+            return data + data
+        if sender not in self._late:
+            self._late[sender] = b""
+            self._clock.call_later(
+                self.rng.uniform(0.1, self.latest_s), lambda: self._arrive(sender)
+            )
+        return data
+
+    def _arrive(self, sender: str) -> None:
+        data = self._late.pop(sender, b"")
+        if self._board.plugged:  # a cable that is out carries nothing
+            self._board.relay.arrive(sender, data)
 
 
 class RtcDead(OfDispenser):
@@ -281,6 +330,6 @@ class ReedStuck(BeamStuck):
 
 
 BOARD: tuple[type[Fault], ...] = (
-    PowerCut, PowerCutInWrite, BrownOut, Lost, CableOut, Moved, NoisyLine, RtcDead, RtcCellEmpty,
-    RtcJumps, RtcDrifts, EepromDead, BeamStuck, ReedStuck,
+    PowerCut, PowerCutInWrite, PowerCutLater, BrownOut, Lost, CableOut, Moved, NoisyLine, RtcDead,
+    RtcCellEmpty, RtcJumps, RtcDrifts, EepromDead, BeamStuck, ReedStuck,
 )  # fmt: skip

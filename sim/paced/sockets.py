@@ -25,7 +25,12 @@ class Sockets:
         self._copies: dict[str, int] = {}
 
     def waiting(self) -> frozenset[tuple[str, int]]:
-        """Return each socket that holds bytes which its reader has not read, and how many."""
+        """Return each socket that holds bytes which its reader has not read, and how many.
+
+        None while it is stopped: it reads nothing until somebody lets it run on.
+        """
+        if self._state() == "T":
+            return frozenset()
         try:
             self._follow()
         except OSError:  # it is about to end
@@ -34,12 +39,15 @@ class Sockets:
         return frozenset((name, count) for name, count in counts if count)
 
     def sleeps(self) -> bool:
-        """Tell whether it waits for something: proc(5), state."""
+        """Tell whether it waits for something, or is stopped or gone."""
+        return self._state() not in ("R", "D")
+
+    def _state(self) -> str:
+        # proc(5): "Z" also for one that is gone
         try:
-            state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
-            return True
-        return state not in ("R", "D")
+            return "Z"
 
     def close(self) -> None:
         """Give the copies up."""

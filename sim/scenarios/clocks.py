@@ -1,6 +1,6 @@
 """Clocks that lie: no record may tell a time it cannot know."""
 
-from sim.scenario import Scenario, count
+from sim.scenario import Scenario, count, faults
 
 SCENARIOS = (
     Scenario(
@@ -17,7 +17,11 @@ SCENARIOS = (
             day 2 08:00  open; take 1; close
             day 3 08:00  open; take 1; close
         """,
-        expect=(count("dose", 3), count("response", 1, button=2)),
+        expect=(
+            count("dose", 3),
+            count("response", 1, button=2),
+            faults("gateway_killed", "power_cut", "rtc_cell_empty"),
+        ),
     ),
     Scenario(
         "rtc-jumps",
@@ -28,7 +32,7 @@ SCENARIOS = (
             day 1 00:40  open; take 1; close
             day 1 02:30  press 1
         """,
-        expect=(count("dose", 1), count("response", 1)),
+        expect=(count("dose", 1), count("response", 1), faults("rtc_jumps")),
     ),
     Scenario(
         "rtc-missing",
@@ -40,7 +44,7 @@ SCENARIOS = (
             day 1 01:00  open; take 1; close
             day 1 02:00  heal rtc_dead d1
         """,
-        expect=(count("dose", 1),),
+        expect=(count("dose", 1), faults("rtc_dead")),
     ),
     Scenario(
         "rtc-drifts",
@@ -50,6 +54,6 @@ SCENARIOS = (
             day 1 00:10  fault rtc_drifts d1 for 3 h
             day 1 02:50  open; take 1; close
         """,
-        expect=(count("dose", 1),),
+        expect=(count("dose", 1), faults("rtc_drifts")),
     ),
 )

@@ -28,14 +28,20 @@ SCENARIOS = (
     ),
     Scenario(
         "cut-inside-a-write",
-        "Power dies while a dose is being written.",
-        days=0.03,
+        "Power dies while an answer is being written, and again among the writes of a dose.",
+        days=0.05,
         diary="""
             day 1 00:03  fault power_cut_in_flash_write d1 for 15 min
             day 1 00:10  press 3
             day 1 00:30  open; take 2; close
+            day 1 00:40  fault power_cut_at_flash_operation d1 for 15 min
+            day 1 00:41  open; take 1; close; open; take 3; close
+            day 1 01:00  open; take 4; close
         """,
-        expect=(count("dose", 1), faults("power_cut_in_flash_write")),
+        expect=(
+            at_least("dose", 2),
+            faults("power_cut_in_flash_write", "power_cut_at_flash_operation"),
+        ),
     ),
     Scenario(
         "brown-out-night",

@@ -12,8 +12,12 @@ import pytest
 
 from sim.broker import Broker
 from sim.certificates import make_pki
-from sim.faults import disk
+from sim.clock import VirtualClock
+from sim.faults import FAULTS, disk
+from sim.faults.board import NoisyLine
+from sim.faults.modem import OfModem
 from sim.faults.server import BackendRejecting
+from sim.scenarios import SCENARIOS
 
 # MQTT 5.0, 3.1: CONNECT, clean start, keep alive 60 s, no properties, client id of 4 bytes
 CONNECT = b"\x10\x11\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x04gw-x"
@@ -120,3 +124,72 @@ def test_a_backend_that_rejects_can_write_no_file_until_it_is_mended(tmp_path):
         asyncio.run(fault.mend(world))
         assert insert() == "stored"
         process.stdin.close()
+
+
+class Line:
+    """A cable as a fault sees it: what comes out of it, and when (s)."""
+
+    def __init__(self, clock):
+        self.relay, self.plugged = self, True
+        self.tamper = None
+        self.came = []
+        self._clock = clock
+
+    def arrive(self, sender, data):
+        self.came.append((sender, data, self._clock.monotonic_ns() / 1e9))
+
+
+def noise(monkeypatch, pieces, seed):
+    """Send pieces over a noisy line, ten a second; returns the line, and what the fault did."""
+
+    async def send():
+        clock = VirtualClock()
+        line = Line(clock)
+        monkeypatch.setattr(NoisyLine, "emulated", lambda *_: line)
+        fault = NoisyLine("d1", seed)
+        world = SimpleNamespace(clock=clock)
+        await fault.strike(world)
+        for piece in pieces:
+            line.arrive("host", line.tamper("host", piece))
+            await clock.advance(0.1)
+        await fault.mend(world)
+        assert line.tamper is None
+        return line, fault
+
+    return asyncio.run(send())
+
+
+def test_a_noisy_line_flips_loses_doubles_and_delays(monkeypatch):
+    pieces = [bytes([n % 256, n // 256] * 4) for n in range(2000)]
+    line, fault = noise(monkeypatch, pieces, 4)
+    assert set(fault.hurt) == {"flipped", "lost", "doubled", "late"}
+    assert 300 < sum(fault.hurt.values()) < 500, "a fifth of them"
+    out = b"".join(data for _, data, _ in line.came)
+    changed = 8 * fault.hurt["doubled"] - fault.hurt["lost"]
+    assert len(out) == sum(map(len, pieces)) + changed
+
+
+def test_what_is_late_on_a_line_comes_whole_and_in_order(monkeypatch):
+    late = NoisyLine._hurt
+    monkeypatch.setattr(
+        NoisyLine, "_hurt", lambda self, sender, _, data: late(self, sender, "late", data)
+    )
+    pieces = [n.to_bytes(2, "big") for n in range(300)]
+    line, _ = noise(monkeypatch, pieces, 4)
+    assert b"".join(data for _, data, _ in line.came) == b"".join(pieces)
+    sent = {n: n / 10 for n in range(300)}
+    lags = [
+        at - sent[int.from_bytes(data[i : i + 2], "big")]
+        for _, data, at in line.came
+        for i in range(0, len(data), 2)
+    ]
+    assert 0.5 < max(lags) <= NoisyLine.latest_s + 0.01
+    assert min(lags) == pytest.approx(0, abs=0.01)
+
+
+def test_every_fault_strikes_in_a_story():
+    played = set().union(*(story.faults() for story in SCENARIOS.values()))
+    real_time = {"cell_names_fail"}
+    elsewhere = {name for name, fault in FAULTS.items() if issubclass(fault, OfModem)}
+    assert played <= set(FAULTS)
+    assert set(FAULTS) - played - elsewhere == real_time
