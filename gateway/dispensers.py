@@ -246,8 +246,10 @@ class PortTask:
         except SpoolError:
             return self._session.failed(self._now())
         self._counters.add("records_spooled", len(added))
-        new = set(added)
-        fresh = [link for link in links if link.seq in new]
+        fresh = links
+        if len(added) < len(links):
+            new = set(added)
+            fresh = [link for link in links if link.seq in new]
         self._listener.committed(last.dispenser, last.epoch, fresh, last.following or 0)
         return self._session.committed(last, self._now())
 

@@ -59,13 +59,17 @@ class Incidents:
                 self._refused[dispenser, epoch, seq] = raw
             self._note("refused", dispenser, epoch, seq, seq)
 
+    def lost(self, dispenser: str, epoch: int, links: Iterable[Link]) -> None:
+        """Note what the GAPs among records that came into the spool explain."""
+        for gap in filter(None, (gap_of(link.raw) for link in links)):
+            self._note("lost", dispenser, epoch, gap.first, gap.last)
+
     def read(self, dispenser: str, epoch: int, links: Iterable[Link]) -> None:
-        """Look at records that came into the spool: for GAPs, and the same bytes once more."""
+        """Look at records that came into the spool: for refused ones, the same once more."""
+        if not self._refused:
+            return
         for link in links:
-            gap = gap_of(link.raw)
-            if gap is not None:
-                self._note("lost", dispenser, epoch, gap.first, gap.last)
-            if self._refused and self._refused.get((dispenser, epoch, link.seq)) == link.raw:
+            if self._refused.get((dispenser, epoch, link.seq)) == link.raw:
                 self._note("quarantined", dispenser, epoch, link.seq, link.seq)
 
     def fetched(self, dispenser: str, epoch: int, links: Sequence[Link]) -> None:

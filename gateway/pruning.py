@@ -40,14 +40,7 @@ def prune(db: Connection, at: Stream, following: int, oldest: int, keep: int) ->
         (*at, following, keep),
     ).fetchone()
     pruned = _delete_lowest(db, at, floor[0] + 1) if floor is not None else 0
-    # the oldest few only: watermarks come often, and the rest is younger
-    return pruned + (
-        db.execute(
-            f"DELETE FROM records WHERE {_OF} AND seq < ? AND received_at BETWEEN ? AND ?"
-            f" AND seq IN (SELECT seq FROM records WHERE {_OF} ORDER BY seq LIMIT ?)",
-            (*at, following - 1, RELEASED * 10**6, oldest - 1, *at, _AGED_AT_ONCE),
-        ).rowcount
-    )
+    return pruned + _delete_aged(db, at, following - 1, oldest)
 
 
 def make_room(db: Connection) -> int:
@@ -67,7 +60,10 @@ def make_room(db: Connection) -> int:
 
 def is_stored(mark: schema.Watermark, seq: int) -> bool:
     """Tell whether a watermark says that a seq is stored."""
-    return seq < mark.next or any(r.first <= seq <= r.last for r in mark.ranges)
+    if seq < mark.next:
+        return True
+    # asked for every record, and mostly there are none
+    return bool(mark.ranges) and any(r.first <= seq <= r.last for r in mark.ranges)
 
 
 def _delete_lowest(db: Connection, at: Stream, below: int) -> int:
@@ -75,6 +71,18 @@ def _delete_lowest(db: Connection, at: Stream, below: int) -> int:
         f"DELETE FROM records WHERE {_OF} AND seq IN"
         f" (SELECT seq FROM records WHERE {_OF} AND seq < ? ORDER BY seq LIMIT ?)",
         (*at, *at, below, AT_ONCE),
+    ).rowcount
+
+
+def _delete_aged(db: Connection, at: Stream, below: int, oldest: int) -> int:
+    # the lowest few only: watermarks come often, and the rest is younger
+    younger = db.execute(
+        f"SELECT seq FROM records WHERE {_OF} ORDER BY seq LIMIT 1 OFFSET ?", (*at, _AGED_AT_ONCE)
+    ).fetchone()
+    below = below if younger is None else min(below, younger[0])
+    return db.execute(
+        f"DELETE FROM records WHERE {_OF} AND seq < ? AND received_at BETWEEN ? AND ?",
+        (*at, below, RELEASED * 10**6, oldest - 1),
     ).rowcount
 
 

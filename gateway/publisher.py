@@ -287,6 +287,7 @@ class Publisher:
         due = at if held else self._lanes.due(kinds, at)
         self._incidents.read(dispenser, epoch, added)
         if RecordType.gap in kinds:
+            self._incidents.lost(dispenser, epoch, added)
             passed = stream.last.next if stream.last else 0
             spans = (doubt_of(record.raw, passed) for record in added)
             for span in filter(None, spans):

@@ -151,9 +151,9 @@ class Reading:
 
 
 def links_of(previous: bytes, raws: list[bytes]) -> list[Link]:
-    """Return records that follow each other with their seqs and predecessor tags."""
+    """Return records of contiguous seqs, at least one, with those and their predecessors' tags."""
     links = []
-    for raw in raws:
-        links.append(Link(wire.seq_of(raw), previous, raw))
+    for seq, raw in enumerate(raws, wire.seq_of(raws[0])):
+        links.append(Link(seq, previous, raw))
         previous = wire.tag_of(raw)
     return links

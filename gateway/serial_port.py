@@ -31,7 +31,7 @@ class SerialPort:
         self._loop = asyncio.get_running_loop()
         self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._waiter: asyncio.Future[None] | None = None
-        self._woken = False
+        self._woken = self._watched = False
         try:
             _lock(self._fd)
             _make_raw(self._fd)
@@ -41,11 +41,10 @@ class SerialPort:
 
     async def read(self, timeout: float) -> bytes:
         """Return what has come, b"" after `timeout` seconds or `wake()`; raises PortLostError."""
-        self._loop.add_reader(self._fd, self._ready)
-        try:
-            await self._wait(timeout)
-        finally:
-            self._loop.remove_reader(self._fd)
+        if not self._watched:
+            self._loop.add_reader(self._fd, self._readable)
+            self._watched = True
+        await self._wait(timeout)
         try:
             data = os.read(self._fd, _BLOCK)
         except BlockingIOError:
@@ -94,7 +93,16 @@ class SerialPort:
                 await self._waiter
             finally:
                 timer.cancel()
+                self._waiter = None
         self._woken = False
+
+    def _readable(self) -> None:
+        if self._waiter is None:
+            # whoever reads is busy elsewhere: what comes can wait in the kernel
+            self._loop.remove_reader(self._fd)
+            self._watched = False
+        else:
+            self._ready()
 
     def _ready(self) -> None:
         if self._waiter is not None:

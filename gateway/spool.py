@@ -308,7 +308,8 @@ def is_sound(link: Link) -> bool:
 
 def is_whole(raw: bytes) -> bool:
     """Tell whether bytes have the length that a record says it has."""
-    return len(raw) >= _RECORD_HEAD and len(raw) == _RECORD_HEAD + raw[_LENGTH_AT]
+    size = len(raw)
+    return size >= _RECORD_HEAD and size == _RECORD_HEAD + raw[_LENGTH_AT]
 
 
 def _cursor(db: Connection, dispenser: str) -> Cursor | None:

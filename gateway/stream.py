@@ -158,7 +158,8 @@ class Stream:
     def launched(self, body: Body, size: int, now: float) -> Flight:
         """Note a body of `size` bytes that was published."""
         seqs = {link.seq for link in body.links}
-        soon = body.urgent or body.again or any(_is_response(link) for link in body.links)
+        kinds = {type_of(link.raw) for link in body.links}
+        soon = body.urgent or body.again or schema.RecordType.response in kinds
         flight = Flight(seqs, size, now, body.again, soon)
         if body.urgent:
             self.early |= flight.seqs
@@ -304,10 +305,6 @@ def cut_bodies(epoch: int, links: list[Link], again: bool) -> list[Body]:
         else:
             runs.append([link])
     return [Body(epoch, tuple(run), again) for run in runs]
-
-
-def _is_response(link: Link) -> bool:
-    return type_of(link.raw) == schema.RecordType.response
 
 
 def _follows(link: Link, following: Link) -> bool:

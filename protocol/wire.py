@@ -62,11 +62,11 @@ def split_records(blob: bytes) -> list[bytes]:
     Raises WireError if a record is longer than 64 bytes or the last one is cut.
     """
     records = []
-    start = 0
-    while start < len(blob):
-        length = blob[start + _LENGTH_AT] if start + _LENGTH_AT < len(blob) else 0
+    start, size = 0, len(blob)
+    while start < size:
+        length = blob[start + _LENGTH_AT] if start + _LENGTH_AT < size else 0
         end = start + _MIN_RECORD + length
-        if end > len(blob) or end - start > schema.MAX_RECORD:
+        if end > size or end - start > schema.MAX_RECORD:
             raise WireError(f"record at byte {start} is cut or longer than {schema.MAX_RECORD}")
         records.append(blob[start:end])
         start = end
@@ -92,7 +92,7 @@ def events_records(events: schema.Events) -> list[bytes]:
     if not records or len(records) != events.count:
         raise WireError(f"EVENTS says {events.count} records and holds {len(records)}")
     first = seq_of(records[0])
-    if any(seq_of(raw) != first + i for i, raw in enumerate(records)):
+    if any(seq_of(raw) != seq for seq, raw in enumerate(records, first)):
         raise WireError(f"EVENTS from seq {first}: seqs are not contiguous")
     return records
 

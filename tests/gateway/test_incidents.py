@@ -67,7 +67,7 @@ def test_lost_is_explained() -> None:
     incidents = Incidents(lambda: 0.0)
     data = struct.pack(">IIB", 40, 49, int(schema.GapCause.damaged))
     gap = tagged(SECRET, bytes([1] * 8), E, CHAIN[39][-8:], untagged(50, 0x04, data))
-    incidents.read(D, E, [_link(39), Link(50, CHAIN[39][-8:], gap)])
+    incidents.lost(D, E, [_link(39), Link(50, CHAIN[39][-8:], gap)])
     (found,) = (findings.incident(i, incidents.is_open(i)) for i in incidents)
     assert (found.works, found.detail) == (None, "10 records, seq 40 to 49")
 
