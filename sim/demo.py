@@ -7,15 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
 from sim.audit import ALTERED
 from sim.dispenser import Dispenser
 from sim.expected import BOOT_NS
 from sim.inflight import InFlight, alter
 from sim.ledger import Phase
 from sim.patient import Patient
-from sim.report import REPORT, Report, compute
+from sim.report import Report, keep
 from sim.world import World
 
 T = TypeVar("T")
@@ -49,9 +47,7 @@ async def demo(folder: Path, seed: int, say: Callable[[str], None]) -> Report:
         await _first(script, watch)
     finally:
         await world.close()
-    report = compute(folder)
-    (folder / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)))
-    return report
+    return keep(folder)
 
 
 async def _first(script: asyncio.Task[None], watch: asyncio.Task[None]) -> None:

@@ -8,12 +8,10 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import msgspec
-
 from sim.expected import BOOT_NS
 from sim.inflight import InFlight
 from sim.patient import Patient
-from sim.report import REPORT, Report, compute
+from sim.report import Report, keep
 from sim.world import World
 
 _REST_S = 8.0
@@ -61,8 +59,7 @@ async def fleet(
         await world.finish()
     finally:
         await world.close()
-    report = compute(folder)
-    (folder / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    report = keep(folder)
     return Fleet(report, made, idle, cores)
 
 

@@ -63,6 +63,13 @@ def spools(run: Path) -> list[Path]:
     return [run / SPOOL, *sorted(run.glob(MORE_SPOOLS))]
 
 
+def keep(run: Path) -> Report:
+    """Compute a run's report and write it into its folder. Raises as `compute`."""
+    report = compute(run)
+    (run / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    return report
+
+
 def compute(run: Path) -> Report:
     """Return the report of a run folder.
 
