@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from gateway import config
+from gateway import config, credentials
 from gateway.resumption import ResumingContext
 
 _EXAMPLE = """\
@@ -131,7 +131,7 @@ def _explain(_arguments: argparse.Namespace) -> int:
 
 def _load(path: Path) -> tuple[config.Config, ResumingContext]:
     settings = config.load(path)
-    return settings, config.tls_context(settings)
+    return settings, credentials.tls_context(settings)
 
 
 # ---- words --------------------------------------------------------------------------------------

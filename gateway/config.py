@@ -1,7 +1,6 @@
 """The gateway's configuration: TOML in, checked settings out, one line for every mistake."""
 
 import os
-import ssl
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from gateway.resumption import ResumingContext
 from protocol.topics import valid_gateway
 
 PICO = "2e8a:0005"
@@ -276,33 +274,6 @@ def load(path: Path) -> Config:
     return config
 
 
-def tls_context(config: Config) -> ResumingContext:
-    """Return the context for mutual TLS >= 1.2.
-
-    Raises ConfigError if a file does not hold what its key says. Dates are not looked at: an
-    expired certificate must not stop a gateway from reading its dispensers.
-    """
-    uplink = config.uplink
-    context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.files = (uplink.ca, uplink.cert, uplink.key)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_verify_locations(cafile=uplink.ca)
-    except (ssl.SSLError, OSError) as error:
-        raise ConfigError(
-            f"{uplink.ca}: uplink.ca must be a file with certificates in PEM ({_plain(error)})"
-        ) from error
-    try:
-        # a key with a pass phrase would ask on the terminal: the empty one refuses it
-        context.load_cert_chain(uplink.cert, uplink.key, password="")
-    except (ssl.SSLError, OSError) as error:
-        raise ConfigError(
-            f"{uplink.cert}, {uplink.key}: uplink.cert and uplink.key must be a certificate "
-            f"and its private key in PEM, without pass phrase ({_plain(error)})"
-        ) from error
-    return context
-
-
 def prepare_data(path: Path, config: Config) -> None:
     """Make the data folder if it is not there; raises ConfigError if it cannot be used."""
     folder = Path(config.gateway.data)
@@ -323,7 +294,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML: {_plain(error)}") from error
+        raise ConfigError(f"{path}: is not TOML: {plain(error)}") from error
 
 
 def _convert(path: Path, tables: dict[str, Any]) -> Config:
@@ -400,6 +371,7 @@ def _mistake(path: Path, key: str, text: str) -> ConfigError:
     return ConfigError(f"{path}: {key}: {text}")
 
 
-def _plain(error: Exception) -> str:
+def plain(error: Exception) -> str:
+    """Return what an error says, in one line."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split())

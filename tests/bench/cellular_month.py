@@ -20,7 +20,7 @@ from typing import Any
 
 from paho.mqtt import client as paho
 
-from gateway import config, pump
+from gateway import config, credentials, pump
 from gateway.clock import Clock
 from gateway.counters import Counters
 from gateway.database import Database
@@ -109,7 +109,7 @@ class Month:
         import msgspec
 
         settings = msgspec.convert(tables, config.Config)
-        tls = config.tls_context(settings)
+        tls = credentials.tls_context(settings)
         if not wanted["resume"]:
             tls.remember = lambda sock: False  # type: ignore[method-assign]
         self._database = Database(Path(wanted["folder"]) / "spool.db", TABLES, counters)

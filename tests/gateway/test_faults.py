@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import Clock
-from gateway.config import load, tls_context
+from gateway.config import load
+from gateway.credentials import tls_context
 from gateway.daemon import Gateway
 from gateway.notify import Notifier
 from gateway.spool import TABLES

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gateway import config, logs
+from gateway import config, credentials, logs
 from gateway.clock import Clock
 from gateway.daemon import Gateway
 from gateway.findings import Finding, Memory
@@ -106,7 +106,9 @@ async def running(folder: Path, pki: Pki, systemd: Systemd) -> AsyncIterator[tup
         settings = config.load(r.config())
         config.prepare_data(Path("x"), settings)
         clock = Clock(monotonic=lambda: time.monotonic() + shift[0])
-        gateway = Gateway(settings, config.tls_context(settings), clock, Notifier(systemd.environ))
+        gateway = Gateway(
+            settings, credentials.tls_context(settings), clock, Notifier(systemd.environ)
+        )
         stop = asyncio.Event()
         task = asyncio.create_task(gateway.run(stop))
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import config
+from gateway import config, credentials
 from gateway.clock import Clock
 from gateway.counters import Counters
 from gateway.listener import Message
@@ -104,7 +104,7 @@ def test_it_comes_down_until_the_connection_holds(
             keepalive=1200, retry_min=0.05, retry_max=0.05,
         )  # fmt: skip
         path = tmp_path / "g.toml"
-        tls = config.tls_context(
+        tls = credentials.tls_context(
             config.Config(gateway=config.Identity(id=GATEWAY, data=str(path)), uplink=settings)
         )
         counters, time = Counters(), Clock(monotonic=lambda: now[0])

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from gateway import certificates, config, doctor, findings, note, status
+from gateway import certificates, config, credentials, doctor, findings, note, status
 from gateway.findings import Finding
 from sim.broker import Broker
 from sim.certificates import Pki, make_pki
@@ -182,7 +182,7 @@ def _settings(folder: Path, pki: Pki, port: int, name: str = GATEWAY) -> config.
 
 def _broker(folder: Path, pki: Pki, port: int) -> Finding:
     settings = _settings(folder, pki, port)
-    return doctor.broker(settings, config.tls_context(settings), within=2.0)
+    return doctor.broker(settings, credentials.tls_context(settings), within=2.0)
 
 
 def test_doctor_names_the_step_that_fails(tmp_path: Path, pki: Pki) -> None:

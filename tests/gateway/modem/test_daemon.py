@@ -157,11 +157,11 @@ def test_a_gateway_without_a_modem_loads_nothing_of_it(tmp_path: Path, pki: Pki)
     path.write_text(f'[gateway]\nid = "gw-1"\ndata = "{tmp_path}"\n[uplink]\n{keys}')
     code = (
         "import asyncio, sys\nfrom pathlib import Path\n"
-        "from gateway import config, daemon\n"
+        "from gateway import config, credentials, daemon\n"
         "from gateway.clock import Clock\nfrom gateway.notify import Notifier\n"
         f"settings = config.load(Path({str(path)!r}))\n"
         "async def main():\n"
-        "    tls = config.tls_context(settings)\n"
+        "    tls = credentials.tls_context(settings)\n"
         "    gateway = daemon.Gateway(settings, tls, Clock(), Notifier({}))\n"
         "    stop = asyncio.Event()\n    asyncio.get_running_loop().call_later(0.3, stop.set)\n"
         "    await gateway.run(stop)\n"
