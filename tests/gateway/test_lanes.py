@@ -1,4 +1,4 @@
-"""Urgent and normal lane, profiles, and what a day costs: on the test's own time."""
+"""Urgent and normal lane, and what a day costs: on the test's own time."""
 
 import asyncio
 import random
@@ -238,78 +238,6 @@ def test_what_a_trimmed_gap_names_is_published_though_the_watermark_passed_it(
             await b.settle()
             (saved,) = await b.spool.saved()
             assert saved.doubts == [], "settled: not again after a restart"
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize(
-    ("profile", "period", "keepalive"), [("hourly", 3600.0, 60), ("daily", 86_400.0, 1200)]
-)
-def test_slow_profiles_publish_wait_for_the_answer_and_sleep(
-    tmp_path: Path, profile: str, period: float, keepalive: int
-) -> None:
-    chain = _chain(*[_NORMAL] * 10, _SEVERE)
-
-    async def scenario() -> None:
-        settings = config.Publishing(profile=profile)  # type: ignore[arg-type]
-        async with publisher_bench(tmp_path, settings, chain) as b:
-            b.link.keepalive = keepalive
-            await b.add(0, 4)
-            await b.greet()
-            b.publisher.connected()
-            await b.settle()
-            assert b.link.slept == [], "not before its question was answered"
-            b.mark(0, 1)
-            await b.settle()
-            assert b.link.seqs() == [0, 1, 2, 3, 4]
-            assert b.link.slept == [], "not before what it published is confirmed"
-            await b.pass_time(3)
-            assert b.link.sent[-1][0].endswith("/hello"), "it asks, not to wait for long"
-            b.mark(5, 2)
-            await b.pass_time(3)
-            assert len(b.link.slept) == 1
-            assert 0.9 * period < b.link.slept[0] < 1.1 * period
-            sent = len(b.link.sent)
-            await b.add(5, 9)
-            await b.pass_time(600, 60)
-            assert (len(b.link.sent), b.link.woken) == (sent, 0)
-            await b.add(10, 10)
-            await b.settle()
-            assert b.link.woken == 1, "urgent wakes it"
-
-    asyncio.run(scenario())
-
-
-def test_a_slow_profile_gives_up_after_five_minutes(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with publisher_bench(tmp_path, config.Publishing(profile="daily")) as b:
-            b.link.keepalive = 1200
-            await b.add(0, 4)
-            await b.greet()
-            b.publisher.connected()
-            await b.pass_time(290, 10)
-            assert b.link.slept == []
-            await b.pass_time(20, 10)
-            assert len(b.link.slept) == 1
-
-    asyncio.run(scenario())
-
-
-def test_a_release_that_comes_in_keeps_a_slow_profile_awake(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with publisher_bench(tmp_path, config.Publishing(profile="daily")) as b:
-            b.link.keepalive = 1200
-            await b.add(0, 4)
-            await b.greet()
-            b.answer_everything()
-            b.publisher.connected()
-            await b.settle()
-            for _ in range(10):
-                b.publisher.under_way()
-                await b.pass_time(2)
-            assert b.link.slept == []
-            await b.pass_time(5)
-            assert len(b.link.slept) == 1
 
     asyncio.run(scenario())
 

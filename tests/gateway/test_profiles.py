@@ -1,4 +1,4 @@
-"""Profiles that stay connected: what waits for company, what is asked for, how silence ends."""
+"""Profiles: what waits for company, who stays connected and who sleeps, how silence ends."""
 
 import asyncio
 import random
@@ -224,3 +224,75 @@ def test_a_broker_that_answers_nothing_is_given_up_after_a_minute() -> None:
     assert pending.overdue
     pending.clear()
     assert not pending.overdue and not pending
+
+
+@pytest.mark.parametrize(
+    ("profile", "period", "keepalive"), [("hourly", 3600.0, 60), ("daily", 86_400.0, 1200)]
+)
+def test_slow_profiles_publish_wait_for_the_answer_and_sleep(
+    tmp_path: Path, profile: str, period: float, keepalive: int
+) -> None:
+    chain = _chain(*[_NORMAL] * 10, _response(4))
+
+    async def scenario() -> None:
+        settings = config.Publishing(profile=profile)  # type: ignore[arg-type]
+        async with publisher_bench(tmp_path, settings, chain) as b:
+            b.link.keepalive = keepalive
+            await b.add(0, 4)
+            await b.greet()
+            b.publisher.connected()
+            await b.settle()
+            assert b.link.slept == [], "not before its question was answered"
+            b.mark(0, 1)
+            await b.settle()
+            assert b.link.seqs() == [0, 1, 2, 3, 4]
+            assert b.link.slept == [], "not before what it published is confirmed"
+            await b.pass_time(3)
+            assert b.link.sent[-1][0].endswith("/hello"), "it asks, not to wait for long"
+            b.mark(5, 2)
+            await b.pass_time(3)
+            assert len(b.link.slept) == 1
+            assert 0.9 * period < b.link.slept[0] < 1.1 * period
+            sent = len(b.link.sent)
+            await b.add(5, 9)
+            await b.pass_time(600, 60)
+            assert (len(b.link.sent), b.link.woken) == (sent, 0)
+            await b.add(10, 10)
+            await b.settle()
+            assert b.link.woken == 1, "urgent wakes it"
+
+    asyncio.run(scenario())
+
+
+def test_a_slow_profile_gives_up_after_five_minutes(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with publisher_bench(tmp_path, config.Publishing(profile="daily")) as b:
+            b.link.keepalive = 1200
+            await b.add(0, 4)
+            await b.greet()
+            b.publisher.connected()
+            await b.pass_time(290, 10)
+            assert b.link.slept == []
+            await b.pass_time(20, 10)
+            assert len(b.link.slept) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_release_that_comes_in_keeps_a_slow_profile_awake(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with publisher_bench(tmp_path, config.Publishing(profile="daily")) as b:
+            b.link.keepalive = 1200
+            await b.add(0, 4)
+            await b.greet()
+            b.answer_everything()
+            b.publisher.connected()
+            await b.settle()
+            for _ in range(10):
+                b.publisher.under_way()
+                await b.pass_time(2)
+            assert b.link.slept == []
+            await b.pass_time(5)
+            assert len(b.link.slept) == 1
+
+    asyncio.run(scenario())
