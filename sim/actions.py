@@ -5,7 +5,7 @@ A line of a diary names a time and what happens then, in order, one after the ot
     day 1 08:05  open; take 2; press 3; close
     day 3 12:00  d2: open; close
     day 4 06:30  fault broker_down for 2 d
-    day 5 09:10:04.250  touch button2 on
+    day 5 09:10:04.250075  touch button2 on
 
 Times are the world's (UTC), days count from 1. `for` lets a fault heal by itself; `tech` is what a
 person does with the tools (`sim.techs`); `touch` makes one input active or not, as a recording of
@@ -16,15 +16,29 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
+from sim.ledger import INPUTS
+
 DAY = 86_400.0
 _LINE = re.compile(
-    r"day (\d+) (\d\d):(\d\d)(?::(\d\d(?:\.\d{1,3})?))?\s+(?:([a-z0-9-]+):\s+)?(.+)"
+    r"day (\d+) (\d\d):(\d\d)(?::(\d\d(?:\.\d{1,6})?))?\s+(?:([a-z0-9-]+):\s+)?(.+)"
 )
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": DAY}
+_NUMBER = r"\d+(\.\d+)?"
+_SPAN = rf"{_NUMBER} ({'|'.join(_UNITS)})"
+_PART = r"[^\s;]+"
 _AT_DISPENSER = {
-    "open": 0, "close": 0, "take": 1, "press": 1, "service": 0, "reach": 2, "wait": 2, "touch": 2,
+    "open": "", "close": "", "take": "[1-4]", "press": "[0-4]", "service": "",
+    "reach": f"[1-4] {_NUMBER}", "wait": _SPAN, "touch": f"({'|'.join(INPUTS)}) (on|off)",
 }  # fmt: skip
-_TO_THE_WORLD = ("fault", "heal", "tech")
+_TO_THE_WORLD = {
+    "fault": rf"{_PART}( (?!for ){_PART})?( for {_SPAN})?", "heal": f"{_PART}( {_PART})?",
+    "tech": f"{_PART}( {_PART})?",
+}  # fmt: skip
+_WORDS = {**_AT_DISPENSER, **_TO_THE_WORLD}
+_TOLD = (
+    "open, close, take 1, press 0, service, reach 1 SECONDS, wait 20 s, touch INPUT on, "
+    "fault NAME PART for 2 h, heal NAME PART, tech NAME DISPENSER"
+)
 
 
 class DiaryError(ValueError):
@@ -64,11 +78,9 @@ def _line(line: str, dispenser: str) -> Iterator[Action]:
 
 
 def _check(line: str, words: tuple[str, ...]) -> None:
-    if words and words[0] in _TO_THE_WORLD and len(words) > 1:
-        return
-    if not words or _AT_DISPENSER.get(words[0]) != len(words) - 1:
-        known = ", ".join(_AT_DISPENSER)
-        raise DiaryError(f"{line!r}: {' '.join(words)!r} is none of {known}, fault, heal, tech")
+    word, rest = (words[0] if words else ""), " ".join(words[1:])
+    if word not in _WORDS or re.fullmatch(_WORDS[word], rest, re.ASCII) is None:
+        raise DiaryError(f"{line!r}: {' '.join(words)!r} is none of {_TOLD}")
 
 
 def seconds(number: str, unit: str) -> float:

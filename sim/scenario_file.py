@@ -1,18 +1,21 @@
 """A scenario as a file: what the console records, and anybody may write.
 
 TOML with the keys `name`, `story`, `days`, `diary`, and where they differ from the usual
-`dispensers`, `gateways`, `patients`, `begins`, `seed`.
+`dispensers`, `gateways`, `patients`, `begins`, `seed`, `cell`, `modem`.
 """
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
-from sim import patients
-from sim.actions import DiaryError
+from sim import patients, techs
+from sim.actions import Action, DiaryError
+from sim.faults import FAULTS
 from sim.scenario import Scenario
 
 
@@ -30,6 +33,8 @@ class _Written(msgspec.Struct, forbid_unknown_fields=True):
     patients: dict[str, str] = msgspec.field(default_factory=dict)
     begins: str = "2026-09-07"
     seed: int = 1
+    cell: bool = False
+    modem: bool = False
 
 
 def load(path: Path) -> Scenario:
@@ -37,16 +42,43 @@ def load(path: Path) -> Scenario:
     try:
         told = msgspec.toml.decode(path.read_bytes(), type=_Written)
         scenario = Scenario(**{name: getattr(told, name) for name in _Written.__struct_fields__})
-        scenario.actions(scenario.seed)
-        _ = scenario.start_ns
+        _check(scenario)
     except OSError as error:
         raise ScenarioFileError(f"{path}: {error.strerror}") from error
-    except KeyError as error:
-        known = ", ".join(patients.MODELS)
-        raise ScenarioFileError(f"{path}: no patient {error}, only {known}") from error
-    except (msgspec.MsgspecError, DiaryError, ValueError) as error:
+    except RecursionError:
+        raise ScenarioFileError(f"{path}: nested too deeply") from None
+    except (msgspec.MsgspecError, DiaryError, ValueError, OverflowError) as error:
         raise ScenarioFileError(f"{path}: {error}") from error
     return scenario
+
+
+def _check(scenario: Scenario) -> None:
+    if not 0 <= scenario.days < math.inf:
+        raise ValueError(f"days = {scenario.days}: not a number of days")
+    for what, names in (("dispensers", scenario.dispensers), ("gateways", scenario.gateways)):
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"{what}: names them, each once")
+    for model in scenario.patients.values():
+        _known("patient", model, patients.MODELS)
+    for dispenser in scenario.patients:
+        _known("dispenser", dispenser, scenario.dispensers)
+    _ = scenario.start_ns
+    for action in scenario.actions(scenario.seed):
+        _check_action(action, scenario)
+
+
+def _check_action(action: Action, scenario: Scenario) -> None:
+    if action.dispenser:
+        _known("dispenser", action.dispenser, scenario.dispensers)
+    elif action.words[0] == "tech":
+        _known("tech", action.words[1], techs.DEEDS)
+    else:
+        _known("fault", action.words[1], FAULTS)
+
+
+def _known(what: str, name: str, names: Iterable[str]) -> None:
+    if name not in (found := list(names)):
+        raise ValueError(f"no {what} {name!r}, only {', '.join(found)}")
 
 
 def dump(scenario: Scenario) -> str:
@@ -60,14 +92,18 @@ def dump(scenario: Scenario) -> str:
             ("days", scenario.days),
             ("begins", scenario.begins),
             ("seed", scenario.seed),
+            ("cell", scenario.cell),
+            ("modem", scenario.modem),
             ("dispensers", list(scenario.dispensers)),
             ("gateways", list(scenario.gateways)),
         )
     ]
-    diary = f'diary = """\n{scenario.diary.strip()}\n"""'
+    lines = [_value(line)[1:-1] for line in scenario.diary.strip().splitlines()]
+    diary = "\n".join(['diary = """', *lines, '"""'])
     lives = [f"{_value(one)} = {_value(model)}" for one, model in scenario.patients.items()]
     return "\n".join([*heads, diary, *(["", "[patients]", *lives] if lives else [])]) + "\n"
 
 
 def _value(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    # TOML wants DEL escaped, too
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,6 +1,7 @@
 """What people do in a world with the real tools, by name: a diary's `tech NAME DISPENSER`.
 
-`ask` is the clinic's: a dose is due each morning, and at nine the question for pain is lit.
+`ask` and `question` are the clinic's: a dose is due each morning and pain is asked for at nine; or
+a dose is due all day, and two questions are asked after each.
 
 The tools are programs in the host's time: virtual time keeps the host's pace meanwhile.
 """
@@ -30,7 +31,7 @@ _WITHIN_S = 60.0
 _KIT_WITHIN_S = 180.0
 _LOOKS_FOR_NS = 30 * 10**9
 _LOOKS_EVERY_S = 0.5
-_SETTINGS = """zone = "UTC"
+_BY_THE_CLOCK = """zone = "UTC"
 
 [[window]]
 number = 1
@@ -42,6 +43,28 @@ length = 60
 question = 1
 at = "09:00"
 expiry = 60
+"""
+
+
+_AFTER_DOSES = """zone = "UTC"
+quiet = ["03:00", "03:01"]
+sets = 200
+
+[[window]]
+number = 1
+compartment = 1
+start = "00:00"
+length = 1440
+
+[[question]]
+question = 1
+after_dose = 0
+expiry = 30
+
+[[question]]
+question = 2
+after_dose = 1
+expiry = 30
 """
 
 
@@ -62,9 +85,18 @@ async def do(name: str, world: World, target: str) -> None:
 
 async def _ask(world: World, dispenser: Dispenser) -> None:
     """Send settings: a dose is due from eight to nine, pain is asked for at nine."""
+    await _settings(world, dispenser, _BY_THE_CLOCK)
+
+
+async def _question(world: World, dispenser: Dispenser) -> None:
+    """Send settings: a dose is due all day, two questions are asked after each."""
+    await _settings(world, dispenser, _AFTER_DOSES)
+
+
+async def _settings(world: World, dispenser: Dispenser, text: str) -> None:
     world.ledger.append(Tech(t=world.clock.now_ns, dispenser=dispenser.name, tech=SETTINGS))
     file = world.folder / f"{dispenser.name}-settings.toml"
-    file.write_text(_SETTINGS)
+    file.write_text(text)
     config = ("--config", str(world.folder / "backend.toml"))
     await _tool(world, "backend", "send", "settings", *config, dispenser.id, str(file))
 
@@ -150,6 +182,7 @@ async def _trust(world: World, gateway: str, key: str) -> None:
 DEEDS: dict[str, Callable[[World, Dispenser], Awaitable[None]]] = {
     "ask": _ask,
     "check": _check,
+    "question": _question,
     "reissue": _reissue,
     "update": _update,
 }

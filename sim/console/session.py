@@ -6,9 +6,8 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
-from sim import faults, scenario_file
+from sim import faults, ledger, scenario_file, techs, timeline
 from sim.child import ChildError
-from sim.console import asking
 from sim.console.calm import calm
 from sim.console.clinic import Clinic
 from sim.console.fleet import Fleet
@@ -18,11 +17,12 @@ from sim.console.recording import Recording
 from sim.console.states import States
 from sim.console.touches import Touches
 from sim.faults import Fault
-from sim.report import compute
+from sim.report import LEDGER, Report, keep
 from sim.view import Ways
 from sim.world import World
 
 RECORDED = "recorded.toml"
+_ASKS = "question"
 _LISTEN_S = 0.01
 _LOOKS_EVERY = 10
 _STATES_EVERY = 100
@@ -41,7 +41,7 @@ class Session:
         self.clinic = Clinic(world)
         self.lives = Lives(world, self.toggle)
         self.recording = Recording()
-        self.touches = Touches(world, self.recording)
+        self.touches = Touches(world)
         self.said = "making the dispensers; this takes some seconds"
         self.fleet = Fleet(world, self.ways, self.broken)
         self._busy: set[tuple[str, str]] = set()
@@ -119,8 +119,9 @@ class Session:
         """Let the clinic send a dispenser its questions."""
         if not self._runs:
             return
+        self.recording.add(self.world.clock.now_ns, f"tech {_ASKS} {dispenser}")
         try:
-            await asking.ask(self.world, dispenser)
+            await techs.do(_ASKS, self.world, dispenser)
         except ChildError as error:
             self.said = str(error).splitlines()[-1]
         else:
@@ -134,10 +135,9 @@ class Session:
         await self.clinic.close()
 
     def save(self) -> Path:
-        """Write down what was done by hand as a scenario; returns the file."""
-        made = self.recording.scenario(
-            self.world.seed, list(self.world.dispensers), list(self.world.gateways)
-        )
+        """Write down what was done, by whomever, as a scenario; returns the file."""
+        entries = ledger.load(self.world.folder / LEDGER)
+        made = self.recording.scenario(self.world, ledger.only(ledger.Stimulus, entries))
         path = self.world.folder / RECORDED
         path.write_text(scenario_file.dump(made), encoding="utf-8")
         return path
@@ -157,16 +157,22 @@ class Session:
         self.pace.choose(1)
         await self.world.finish()
         try:
-            report = await asyncio.to_thread(compute, self.world.folder)
+            report = await asyncio.to_thread(self._judged)
         except (OSError, sqlite3.Error, ValueError) as error:
             self.said = f"ended, but its files do not tell: {error}"
             return
-        told = "all agree" if report.agree else f"{len(report.differences)} DIFFERENCES"
+        differences = f"{len(report.differences)} DIFFERENCES, {' '.join(report.differences[:1])}"
+        told = "all agree" if report.agree else differences
         late = "" if rests else "records kept coming; "
         self.said = (
             f"ended: {late}{report.records_stored} records stored, ledger and backend: {told}. "
             f"Again: dosewire sim verify {self.world.folder}"
         )
+
+    def _judged(self) -> Report:
+        report = keep(self.world.folder)
+        timeline.write(self.world.folder, report.differences)
+        return report
 
 
 def _words(key: tuple[str, str]) -> str:

@@ -1,8 +1,7 @@
-"""The user's touches: each goes to the board at once, and into the recording."""
+"""The user's touches: each goes to the board at once."""
 
 from __future__ import annotations
 
-from sim.console.recording import Recording
 from sim.dispenser import Dispenser
 from sim.world import World
 
@@ -13,9 +12,8 @@ HELD_S = 0.15
 class Touches:
     """Touches inputs of a world's dispensers."""
 
-    def __init__(self, world: World, recording: Recording) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._recording = recording
         self._since: dict[tuple[str, str], int] = {}
 
     async def press(self, dispenser: Dispenser, name: str) -> None:
@@ -44,5 +42,4 @@ class Touches:
 
     async def _touch(self, dispenser: Dispenser, name: str, active: bool) -> None:
         async with dispenser.held:
-            t = dispenser.touch(name, active)
-        self._recording.add(t, f"{dispenser.name}: touch {name} {'on' if active else 'off'}")
+            dispenser.touch(name, active)

@@ -1,5 +1,7 @@
 """Scenarios as files: what is written is what is read, and what is none is named."""
 
+import contextlib
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.actions import Action, diary
+from sim.faults import FAULTS
+from sim.ledger import INPUTS
+from sim.patients import MODELS
 from sim.scenario import Scenario
 from sim.scenario_file import ScenarioFileError, dump, load
+from sim.techs import DEEDS
 
 TEXT = """
 name = "mine"
@@ -47,6 +53,18 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ("touch button2 on", "dance", "dance"),
         ("days = 0.5", 'days = 0.5\npatients = {d1 = "nobody"}', "nobody"),
         ("days = 0.5", 'days = 0.5\nbegins = "soon"', "soon"),
+        ("days = 0.5", 'days = 0.5\npatients = {d2 = "regular"}', "no dispenser 'd2', only d1"),
+        ("days = 0.5", "days = nan", "days"),
+        ("days = 0.5", "days = -1.0", "days"),
+        ("days = 0.5", "days = 0.5\ndispensers = []", "dispensers"),
+        ("days = 0.5", 'days = 0.5\ngateways = ["a", "a"]', "gateways"),
+        ("fault broker_down", "fault broker_up", "no fault 'broker_up'"),
+        ("fault broker_down for 2 min", "tech juggle", "no tech 'juggle', only ask"),
+        ("touch button2 on", "d3: open", "no dispenser 'd3'"),
+        ("touch button2 on", "touch button9 on", "button9"),
+        ("touch button2 on", "reach 2 soon", "soon"),
+        ("for 2 min", "for a while", "while"),
+        (TEXT, "x = " + "[" * 100_000, "nested"),
         (TEXT, "][", "invalid"),
     ],
 )
@@ -61,20 +79,69 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
 
 
-@given(
-    story=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x7f")),
-    seed=st.integers(0, 2**31),
-    millis=st.lists(st.integers(0, 86_399_999), max_size=8),
-)
+WORDS = st.text(st.characters(exclude_categories=["Cs"]))
+NAMES = st.lists(st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True), min_size=1, unique=True)
+TIMES = st.integers(0, 40 * 86_400 * 10**6)
+"""In microseconds."""
+
+
+def line(micros: int, what: str) -> str:
+    seconds, rest = divmod(micros, 10**6)
+    day, seconds = divmod(seconds, 86_400)
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"day {day + 1} {clock}.{rest:06}  {what}"
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> tuple[Scenario, list[Action]]:
+    """Any scenario of this kind, and what happens in it by who lives there is not."""
+    dispensers, gateways = draw(NAMES), draw(NAMES)
+    one = st.sampled_from(dispensers)
+    touch = st.builds(
+        lambda whose, what, on: (whose, f"touch {what} {on}"),
+        one, st.sampled_from(INPUTS), st.sampled_from(["on", "off"]),
+    )  # fmt: skip
+    done = st.sampled_from([*(f"fault {name}" for name in FAULTS), "heal cable_out",
+                            *(f"tech {name}" for name in DEEDS)])  # fmt: skip
+    struck = st.builds(lambda what, whose: ("", f"{what} {whose}"), done, one)
+    happens = sorted(draw(st.lists(st.tuples(TIMES, touch | struck), max_size=12)))
+    lines = [line(t, f"{whose}: {what}" if whose else what) for t, (whose, what) in happens]
+    made = Scenario(
+        draw(WORDS), draw(WORDS), draw(st.floats(0, 400)), "\n".join(lines),
+        draw(st.dictionaries(one, st.sampled_from(sorted(MODELS)))), dispensers, gateways,
+        draw(st.dates()).isoformat(), draw(st.integers(0, 2**31)),
+        cell=draw(st.booleans()), modem=draw(st.booleans()),
+    )  # fmt: skip
+    return made, [Action(t / 1e6, whose, tuple(what.split())) for t, (whose, what) in happens]
+
+
+@given(scenarios())
 def test_what_is_written_is_read_again(
-    tmp_path_factory: pytest.TempPathFactory, story: str, seed: int, millis: list[int]
+    tmp_path_factory: pytest.TempPathFactory, made: tuple[Scenario, list[Action]]
 ) -> None:
-    lines = [
-        f"day 1 {t // 3600000:02}:{t // 60000 % 60:02}:{t // 1000 % 60:02}.{t % 1000:03}  open"
-        for t in sorted(millis)
-    ]
-    scenario = Scenario("it", story, 0.25, "\n".join(lines), {"d1": "regular"}, seed=seed)
+    scenario, happens = made
     again = load(written(tmp_path_factory.mktemp("f"), dump(scenario)))
-    assert (again.story, again.seed, again.patients) == (story, seed, {"d1": "regular"})
-    assert diary(again.diary) == diary(scenario.diary)
-    assert [round(a.at * 1000) for a in diary(again.diary)] == sorted(millis)
+    assert dataclasses.replace(again, diary=again.diary.strip()) == scenario
+    told = diary(again.diary)
+    assert [(a.dispenser, a.words) for a in told] == [(a.dispenser, a.words) for a in happens]
+    assert [a.at for a in told] == pytest.approx([a.at for a in happens], abs=1e-7)
+
+
+@given(st.binary() | st.text().map(str.encode) | st.binary().map(lambda b: TEXT.encode() + b))
+def test_any_bytes_are_a_scenario_or_named(
+    tmp_path_factory: pytest.TempPathFactory, raw: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("f") / "s.toml"
+    path.write_bytes(raw)
+    with contextlib.suppress(ScenarioFileError):
+        assert load(path).actions(1) is not None
+
+
+@given(st.text(max_size=60))
+def test_any_words_in_a_diary_are_done_or_named(
+    tmp_path_factory: pytest.TempPathFactory, words: str
+) -> None:
+    scenario = Scenario("it", "", 0.1, f"day 1 00:01  {words}")
+    path = written(tmp_path_factory.mktemp("f"), dump(scenario))
+    with contextlib.suppress(ScenarioFileError):
+        assert load(path).actions(1) is not None
