@@ -187,6 +187,7 @@ def test_an_empty_board_cut_at_its_first_flash_starts_nothing_and_the_next_compl
 
         with pytest.raises(ToolError):
             flash(desk.port, old, Armed())
+        desk.do(desk.board.wait_cut())
         desk.on()
         done = flash(desk.port, old, Recorder())
         assert done.hello.service == Service.unprovisioned

@@ -189,8 +189,8 @@ def test_a_response_goes_round_trip_quickly(world, dispenser):
         world.publish(events(dispenser.epoch, [press]))
         world.watermark(lambda mark: mark.next == dispenser.next)
         took.append(time.monotonic() - began)
-    # a delayed ACK anywhere would cost 40 ms each time
-    assert sorted(took)[10] < 0.035
+    # a delayed ACK anywhere would cost 40 ms each time; a loaded machine only some of them
+    assert sorted(took)[2] < 0.035
 
 
 @pytest.mark.parametrize("argv", [[], ["run"], ["walk"], ["run", "--config"]])
