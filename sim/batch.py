@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import msgspec
 
 from sim import targets, timeline
-from sim.report import Report
+from sim.report import REPORT, Report
 from sim.scenario import Outcome, Scenario
 from sim.scenario_file import load
 from sim.scenarios import SCENARIOS
@@ -81,10 +81,18 @@ async def one(what: Chosen, folder: Path, seed: int | None, board: str, image: b
         report = await play(what.scenario, folder, result.seed, image, serial)
         result.wrong = judge(what.scenario, folder, report)
     except (RuntimeError, OSError, TimeoutError, ExceptionGroup) as error:
-        result.wrong = [f"did not come to its end: {_first(error)}"]
+        result.wrong = [f"did not come to its end: {_first(error)}", *_differences(folder)]
     result.seconds = round(time.monotonic() - began, 1)
     keep(folder, result)
     return result
+
+
+def _differences(folder: Path) -> list[str]:
+    # a run that died young has no report
+    try:
+        return msgspec.json.decode((folder / REPORT).read_bytes(), type=Report).differences
+    except OSError:
+        return []
 
 
 def keep(folder: Path, result: Result) -> None:

@@ -1,10 +1,10 @@
 """Plays a scenario in a world: hands at every dispenser, faults on time, a calm end."""
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Awaitable
 from pathlib import Path
-
-import msgspec
 
 from sim import faults, techs
 from sim.actions import DAY, Action, seconds
@@ -13,9 +13,9 @@ from sim.clock import RealClock, VirtualClock
 from sim.expected import BOOT_NS
 from sim.faults import Fault
 from sim.hands import Hands
-from sim.inflight import InFlight
+from sim.inflight import Hop, InFlight
 from sim.panel import Panel
-from sim.report import REPORT, Report, compute
+from sim.report import Report, keep
 from sim.scenario import Scenario
 from sim.world import World
 
@@ -24,6 +24,8 @@ _STEP_S = {True: 300.0, False: 1.0}
 _QUIET_S = {True: 330.0, False: 20.0}
 """Of the world's time without anything new: then a run is over."""
 _LONGEST_S = 2 * DAY
+_STILL_S = {True: DAY / 3, False: 600.0}
+"""Longer than anybody waits to try again: what has not arrived by then does not."""
 _SETTLED_S = BOOT_NS / 1e9 + 1
 _NOTICED_S = 30.0
 """A cable that is out so long is."""
@@ -42,7 +44,7 @@ async def play(
 
     In virtual time, on boards made from the image; in real time on a real board, if `serial` names
     one. Raises StageError, WorldError, HandsError, ChildError, BrokerError, FactoryError or
-    FaultError.
+    FaultError; what the files tell of such a run is in its report nevertheless.
     """
     clock = VirtualClock(scenario.start_ns) if serial is None else RealClock()
     world = World(
@@ -53,15 +55,26 @@ async def play(
         panels=_panels(scenario),
     )  # fmt: skip
     try:
+        await _play(world, scenario, seed)
+    except Exception:
+        with contextlib.suppress(OSError, ValueError, LookupError, sqlite3.Error):
+            _reported(folder)
+        raise
+    return _reported(folder)
+
+
+async def _play(world: World, scenario: Scenario, seed: int) -> None:
+    try:
         stage = Stage(world, seed)
         await stage.begin()
         await stage.play(scenario.actions(seed), scenario.days)
         await world.finish()
     finally:
         await world.close()
-    report = compute(folder)
-    (folder / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)))
-    return report
+
+
+def _reported(folder: Path) -> Report:
+    return keep(folder)
 
 
 def _panels(scenario: Scenario) -> dict[str, Panel]:
@@ -182,18 +195,32 @@ class Stage:
 
     async def _come_to_rest(self) -> None:
         """Let time run until every hop holds the same and nothing more comes."""
-        end = self._clock.now_ns + round(_LONGEST_S * 1e9)
-        before: object = None
-        while self._clock.now_ns < end:
+        began = stored = self._clock.now_ns
+        before: list[Hop] = []
+        while True:
             await self._clock.advance(_QUIET_S[self.world.virtual])
             self.world.check()
             hops = self._hops()
-            if hops == before and all(spool == store > 0 for spool, store, _ in hops):
+            if [hop.store for hop in hops] != [hop.store for hop in before]:
+                stored = self._clock.now_ns
+            if hops == before and all(hop.spool == hop.store > 0 for hop in hops):
                 return
             if hops == before:
                 await self._let(self._give_company())
             before = hops
-        raise StageError(f"records do not arrive, or keep coming: {before}")
+            self._give_up(began, stored, hops)
+
+    def _give_up(self, began: int, stored: int, hops: list[Hop]) -> None:
+        # heartbeats come even if nothing is stored
+        now = self._clock.now_ns
+        still = now - stored > _STILL_S[self.world.virtual] * 1e9
+        if still or now - began > _LONGEST_S * 1e9:
+            what = "records do not arrive" if still else "records keep coming"
+            told = (
+                f"{name}: the spool ends before seq {hop.spool}, the store before {hop.store}"
+                for name, hop in zip(self.world.dispensers, hops, strict=True)
+            )
+            raise StageError(f"{what}: {'; '.join(told)}")
 
     async def _give_company(self) -> None:
         """Pull cables and put them in, where a spool has only heartbeats to send: POWER does."""
@@ -207,12 +234,6 @@ class Stage:
                     await dispenser.to_gateway()
                 await self._clock.sleep(_NOTICED_S)
 
-    def _hops(self) -> list[tuple[int, int, int]]:
+    def _hops(self) -> list[Hop]:
         flight = InFlight(self.world.folder)
-        found = []
-        for dispenser in self.world.dispensers.values():
-            hop = flight.of(dispenser.id, dispenser.epoch)
-            found.append(
-                (hop.spool, hop.store, len(flight.unstored(dispenser.id, dispenser.epoch)))
-            )
-        return found
+        return [flight.of(d.id, d.epoch) for d in self.world.dispensers.values()]

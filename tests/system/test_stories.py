@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from sim.scenarios import SCENARIOS
+from sim.verify import verify
 from tests.support.processes import until, using
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -59,6 +60,7 @@ def test_the_quick_stories_are_good_and_another_process_confirms_it(
     assert suite.findall(".//failure") == []
     (batch,) = runs.glob("*-scenarios")
     assert {path.name for path in batch.iterdir()} == SMOKE
+    assert {path.name: verify(path)[1] for path in batch.iterdir()} == {name: [] for name in SMOKE}
     confirmed = dosewire("sim", "verify", batch / "broker-away")
     assert confirmed.returncode == 0, confirmed.stdout
     assert "report: confirmed" in confirmed.stdout
