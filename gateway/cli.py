@@ -84,7 +84,7 @@ def _status(arguments: argparse.Namespace) -> int:
     try:
         state = status.ask(Path(settings.gateway.data))
     except status.NoDaemonError as error:
-        print(f"gateway {settings.gateway.id}: {error}", file=sys.stderr)
+        print(f"gateway {settings.gateway.id}: {error}; see {status.REMEDY}", file=sys.stderr)
         return 3
     print(json.dumps(state) if arguments.json else note.write(state))
     return 0 if state["works"] else 1
@@ -94,12 +94,14 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from gateway import doctor, note
 
     settings, tls = _load(arguments.config)
+    if sys.stderr.isatty():
+        print("looking at everything; a silent broker takes 10 s", file=sys.stderr)
     found = [finding._asdict() for finding in doctor.examine(settings, tls)]
     works = all(finding["works"] is not False for finding in found)
     if arguments.json:
         print(json.dumps({"works": works, "findings": found}))
     else:
-        print("\n".join(note.findings(found)))
+        print("\n".join([note.verdict(found), *note.findings(found)]))
     return 0 if works else 1
 
 

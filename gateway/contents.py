@@ -16,7 +16,7 @@ def contents(path: Path) -> dict[str, Any]:
     Raises NoSpoolError.
     """
     if not path.is_file():
-        raise NoSpoolError(f"{path}: no spool yet")
+        raise NoSpoolError(f"{path}: no spool yet; it is made when the gateway first runs")
     try:
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
             db.execute("BEGIN")

@@ -41,7 +41,7 @@ _RESTART_AFTER = 1.0
 _PUBACK_WITHIN = 1.0
 _SPOOL_WITHIN = 0.8
 _PULSE_EVERY = 10.0
-_LOOK_AT_FILES_EVERY = 60.0
+_LOOK_AT_CREDENTIALS_EVERY = 60.0
 _COUNT_EVERY = 60.0
 _SAVE_EVERY = 15
 
@@ -107,13 +107,13 @@ class Gateway:
         self._health = Health(
             config.gateway.id, self._judge, self._heart, notifier, counters, clock, self._more
         )
-        self._files: list[Finding] = []
-        self._files_at = float("-inf")
+        self._credentials: list[Finding] = []
+        self._credentials_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set."""
         self._listen_to_hearts()
-        server = status.Server(Path(self._config.gateway.data), self._health.state)
+        server = status.Server(Path(self._config.gateway.data), self._look_and_tell)
         close_metrics = self._serve_metrics()
         publishing = [
             _forever("uplink", lambda: self._uplink.run(self._switchboard)),
@@ -227,6 +227,11 @@ class Gateway:
 
     # ---- how it is --------------------------------------------------------------------------
 
+    def _look_and_tell(self) -> dict[str, Any]:
+        # who asks wants to know how it is now
+        self._health.look()
+        return self._health.state()
+
     def _judge(self) -> list[Finding]:
         address = f"{self._config.uplink.host}:{self._config.uplink.port}"
         return [
@@ -238,7 +243,8 @@ class Gateway:
             *findings.budget(self._traffic.today, self._traffic.budget),
             findings.spool(self._database.trouble),
             self._judge_clock(),
-            *self._judge_files(),
+            findings.disk(Path(self._config.gateway.data)),
+            *self._judge_credentials(),
             *self._judge_modem(),
             *(findings.incident(i, self._incidents.is_open(i)) for i in self._incidents),
         ]
@@ -264,14 +270,12 @@ class Gateway:
         given = self._host_time.now() is not None
         return findings.clock(given, self._floor.behind, self._floor_file)
 
-    def _judge_files(self) -> list[Finding]:
+    def _judge_credentials(self) -> list[Finding]:
         now = self._clock.monotonic()
-        if now - self._files_at >= _LOOK_AT_FILES_EVERY:
-            self._files_at = now
-            unix = self._clock.unix()
-            data = Path(self._config.gateway.data)
-            self._files = [findings.disk(data), *findings.credentials(self._config, unix)]
-        return self._files
+        if now - self._credentials_at >= _LOOK_AT_CREDENTIALS_EVERY:
+            self._credentials_at = now
+            self._credentials = list(findings.credentials(self._config, self._clock.unix()))
+        return self._credentials
 
 
 def _cellular(config: Config, counters: Counters, clock: Clock) -> "Cellular | None":

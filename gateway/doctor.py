@@ -125,8 +125,7 @@ def _daemon(data: Path) -> Iterator[Finding]:
     try:
         state: dict[str, Any] = status.ask(data)
     except status.NoDaemonError as error:
-        remedy = "`systemctl status dosewire-gateway`, `journalctl -u dosewire-gateway`"
-        yield Finding("daemon", False, str(error), remedy)
+        yield Finding("daemon", False, str(error), status.REMEDY)
         return
     bad = [f["part"] for f in state["findings"] if f["works"] is False]
     text = f"runs, and finds trouble with: {', '.join(bad)}" if bad else "runs, and all works"

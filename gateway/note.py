@@ -8,12 +8,15 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 def write(state: dict[str, Any]) -> str:
     """Return the note on a state as `status.Server` tells it."""
-    bad = [f for f in state["findings"] if f["works"] is False]
-    verdict = f"{_count(len(bad))} to look at" if bad else "all works"
-    up = duration(state["up_seconds"])
-    lines = [f"gateway {state['gateway']}: {verdict} (runs for {up}, version {state['version']})"]
-    lines += findings(state["findings"])
-    return "\n".join(lines)
+    found, up = state["findings"], duration(state["up_seconds"])
+    about = f"(runs for {up}, version {state['version']})"
+    return "\n".join([f"gateway {state['gateway']}: {verdict(found)} {about}", *findings(found)])
+
+
+def verdict(found: Iterable[dict[str, Any]]) -> str:
+    """Return in words how many findings are bad."""
+    bad = sum(finding["works"] is False for finding in found)
+    return f"{_count(bad)} to look at" if bad else "all works"
 
 
 def findings(found: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+REMEDY = "`systemctl status dosewire-gateway`, `journalctl -u dosewire-gateway`"
+"""What to do if nobody answers."""
 _NAME = "status.sock"
 _WITHIN = 2.0
 
