@@ -91,7 +91,7 @@ class Cellular:
         self._supervisor = Supervisor(
             Policy(settings.roaming, host.rungs),
             Budgets(data / "modem_budgets", unix(), keeps=not dry),
-            random.Random(),  # spreads waits, keeps no secret
+            random.Random(random.random()),  # spreads waits, keeps no secret
         )
         keeper = Keeper(self._driver, self._supervisor, unix, dry)
         keeper.on_order = self._note

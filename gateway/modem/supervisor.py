@@ -244,6 +244,8 @@ class Supervisor:
         if not self._budgets.spend(rung, now) and rung is Rung.REBOOT:
             return Order(self.fault, _LOOK_HEALTHY, alarm="the disk takes no notes: no reboot")
         self._tried = tried
+        if rung in _RESTLESS and self._sessions >= _SESSIONS:
+            self._sessions = _SESSIONS - 1  # one session shows whether that has helped
         self._begun_anew = rung >= Rung.NETWORK or (rung < Rung.CONTEXT and self._begun_anew)
         self._settled_at = now + self._spread(_SETTLE[rung])
         soon = rung in (Rung.INTERFACE, Rung.CONTEXT)

@@ -1,6 +1,5 @@
 """Timers of a modem: those of an event loop, or of a world's clock."""
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -60,18 +59,3 @@ class ClockTimers:
         """Call back in so many seconds of the world's time."""
         timer = self._clock.call_later(delay, partial(callback, *args))  # type: ignore[arg-type]
         return _Set(timer, self.time() + delay)
-
-
-class Patience:
-    """How long, in real time, unread bytes may hold virtual time up: a closed port is not read."""
-
-    def __init__(self, seconds: float = 0.3) -> None:
-        self._seconds = seconds
-        self._count = 0
-        self._since = 0.0
-
-    def holds(self, count: int) -> bool:
-        """Tell whether so many unread bytes are still waited for."""
-        if count != self._count:
-            self._count, self._since = count, time.monotonic()
-        return count > 0 and time.monotonic() - self._since < self._seconds

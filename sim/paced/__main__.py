@@ -52,6 +52,7 @@ def _prepare(name: str, inside: Inside) -> None:
         its_own = {**vars(threading), "Event": stand_ins.Event}
         connection.threading = SimpleNamespace(**its_own)  # type: ignore[attr-defined]
         return
+    stand_ins.take_over_silence()
     if WATCHED in os.environ:
         _SELDOM.pop("gateway.health")
     if FIELD in os.environ:

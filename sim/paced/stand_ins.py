@@ -260,6 +260,16 @@ def slow_commits(seconds: float) -> None:
     sqlite3.connect = lambda *words, **more: real(*words, **{"factory": Slow, **more})
 
 
+def take_over_silence() -> None:
+    """Let a gateway tell a broker's silence in virtual time: the kernel's is real (TCP_INFO)."""
+    from gateway.uplink import Uplink
+
+    def heard(self: Uplink) -> float | None:
+        return self._pump.silence if self._up and self._pump is not None else None
+
+    Uplink.heard = heard  # type: ignore[method-assign]
+
+
 def take_over_paho(inside: Inside) -> None:
     """Let paho's threads give their tokens back while they wait for the broker."""
     from paho.mqtt import client
