@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from protocol.schema import UNKNOWN_DURATION
 from sim.expected import MS, TIME_NS, Expected
+from sim.ledger import utc
 from sim.stored import Stored
 
 Pair = tuple[Expected, Stored]
@@ -256,4 +257,4 @@ def _what(kind: str, fields: Iterable[tuple[str, int]]) -> str:
 
 
 def _text(item: Expected) -> str:
-    return f"{item.dispenser} {_what(item.kind, item.fields)} at {item.t / 1e9:.3f}"
+    return f"{item.dispenser} {_what(item.kind, item.fields)} at {utc(item.t)}"

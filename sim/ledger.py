@@ -4,6 +4,7 @@ One JSON object a line, appended only. Dispensers are named as the world names t
 are Unix nanoseconds. The ledger knows physics only: what records must come of it is `expected`.
 """
 
+import datetime
 import json
 import threading
 from collections.abc import Iterable
@@ -161,6 +162,12 @@ def _parse(line: bytes, number: int) -> Entry:
         return msgspec.convert(fields, cls)
     except (ValueError, TypeError, StopIteration, RecursionError) as error:
         raise LedgerError(f"ledger line {number}: {line[:80]!r}: {error}") from error
+
+
+def utc(t: int) -> str:
+    """Return a time (Unix ns) as people read it, to the millisecond."""
+    at = datetime.datetime.fromtimestamp(t // 10**9, datetime.UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S}.{t // 10**6 % 1000:03d}"
 
 
 def only(cls: type[T], entries: Iterable[Entry], dispenser: str | None = None) -> list[T]:

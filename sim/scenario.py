@@ -86,7 +86,7 @@ def count(kind: str, number: int, dispenser: str = "d1", **fields: int) -> Expec
     def check(outcome: Outcome) -> str:
         wanted = set(fields.items())
         found = [r for r in outcome.records(kind, dispenser) if wanted <= set(r.fields)]
-        told = f"{kind} {dict(fields) or ''}"
+        told = " ".join([kind, *(f"{name} {value}" for name, value in fields.items())])
         return "" if len(found) == number else f"{len(found)} records of {told}, not {number}"
 
     return check

@@ -83,6 +83,10 @@ def test_a_ledger_without_the_ends_of_the_journals(run):
     run.write()
     ledger(run, lambda entry: None if entry.get("measure") == "journal_next" else entry)
     assert kinds(run) == {"incomplete"}
+    # a run that was broken off: what is stored after its ledger's last line is not late
+    ledger(run, lambda entry: None if "measure" in entry else entry)
+    run.sql("UPDATE records SET stored_at = stored_at + 3600000000")
+    assert kinds(run) == {"incomplete"}
 
 
 def test_a_dispenser_taken_out_of_ledger_and_store(run):

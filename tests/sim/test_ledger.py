@@ -18,6 +18,7 @@ from sim.ledger import (
     load,
     meta,
     only,
+    utc,
 )
 
 TIMES = st.integers(min_value=0, max_value=2**62)
@@ -94,3 +95,14 @@ def test_a_run_has_one_meta_line():
         meta([])
     with pytest.raises(LedgerError, match="2 meta"):
         meta([one, one])
+
+
+@pytest.mark.parametrize(
+    ("t", "told"),
+    [
+        (0, "1970-01-01 00:00:00.000"),
+        (1_788_739_320_250_999_999, "2026-09-07 00:02:00.250"),
+    ],
+)
+def test_times_are_told_as_people_read_them(t, told):
+    assert utc(t) == told
