@@ -17,6 +17,6 @@ def claim_data(path: Path, config: Config) -> int:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(folder)
-        text = f"{config.gateway.data!r} is in use by another gateway"
+        text = f"{config.gateway.data!r} is in use by another gateway: end that one first"
         raise ConfigError(f"{path}: gateway.data: {text}") from error
     return folder

@@ -292,7 +292,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+        remedy = "name another with --config; `dosewire gateway --help` shows the shortest"
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not TOML: {plain(error)}") from error
 
@@ -302,12 +303,20 @@ def _convert(path: Path, tables: dict[str, Any]) -> Config:
         return msgspec.convert(tables, Config)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at ")
-        raise ConfigError(f"{path}: {_key(where)}: {what}") from error
+        raise ConfigError(f"{path}: {_key(where)}: {_in_words(what)}") from error
 
 
 def _key(where: str) -> str:
     # msgspec writes `$.uplink.port`
     return where.strip("`").removeprefix("$").removeprefix(".") or "the file"
+
+
+def _in_words(what: str) -> str:
+    # msgspec speaks of objects and fields, TOML of tables and keys
+    if "unknown field" in what:
+        name = what.rpartition(" ")[2]
+        return f"unknown key {name}; `dosewire gateway config` tells those there are"
+    return what.replace("Object missing required field", "missing key")
 
 
 def _check_names(path: Path, config: Config) -> None:

@@ -32,6 +32,9 @@ _GARBAGE_LOG_EVERY = 10.0
 _SILENCES = 2
 _LOOK_EVERY = 10.0
 _FOLLOW_EVERY = 2.0
+_BABBLE = 4096
+"""Bytes without a frame among them: more than a frame takes, however it was cut."""
+STRANGER = "what is there speaks, but is no dispenser"
 
 
 class _SilentError(PortLostError):
@@ -85,6 +88,7 @@ class PortTask:
         self._watch = Watch()
         self._patience = Patience(prompt_after)
         self._silences = 0
+        self._babble = 0
 
     @property
     def dispenser(self) -> str:
@@ -143,7 +147,7 @@ class PortTask:
             self._found_prompt(str(error))
         except PortLostError as error:
             self._silences += isinstance(error, _SilentError)
-            self._lost("port_lost", str(error))
+            self._lost("port_lost", STRANGER if self._babble > _BABBLE else str(error))
         finally:
             self._session.closed()
             self._port = None
@@ -196,6 +200,7 @@ class PortTask:
         damaged = sum(deframer.counts[kind] for kind in _DAMAGED) - damaged
         if damaged:
             self._garbage(damaged)
+        self._babble = 0 if frames else self._babble + len(data)
         if frames:
             self._trouble = ""
         now = self._now()

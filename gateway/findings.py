@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gateway import certificates
 from gateway.config import Config
-from gateway.dispensers import PortTask
+from gateway.dispensers import STRANGER, PortTask
 from gateway.incidents import Incident
 from gateway.state import State
 from gateway.uplink import Uplink
@@ -80,25 +80,27 @@ def port(task: PortTask) -> Finding:
         return Finding(part, True, f"reads dispenser {task.dispenser}", detail=at)
     if session.state is State.RESTING:
         return Finding(part, None, "rests after trouble", detail=task.trouble)
-    return Finding(
-        part,
-        False if task.trouble else None,
-        "nobody answers" if task.trouble else "asks who is there",
-        "check cable and power; if it is a Pico without firmware: `dosewire flash`"
-        if task.trouble
-        else "",
-    )
+    if not task.trouble:
+        return Finding(part, None, "asks who is there")
+    return _unanswered(part, task.trouble)
 
 
 def _closed(part: str, trouble: str) -> Finding:
     if "held by" in trouble:
         remedy = "end the program that has it open (mpremote, a terminal)"
         return Finding(part, False, "held by another program", remedy)
-    if "nobody" in trouble or "does not answer" in trouble:
-        remedy = "check cable and power; if it is a Pico without firmware: `dosewire flash`"
-        return Finding(part, False, "nobody answers", remedy)
+    if "nobody" in trouble or "does not answer" in trouble or trouble == STRANGER:
+        return _unanswered(part, trouble)
     remedy = "plug the dispenser in; if it is: check cable, hub, and that the port is named right"
     return Finding(part, False, trouble or "not open", remedy)
+
+
+def _unanswered(part: str, trouble: str) -> Finding:
+    if trouble == STRANGER:
+        remedy = "is the port named right? it is only asked who is there, and left alone"
+        return Finding(part, False, trouble, remedy)
+    remedy = "check cable and power; if it is a Pico without firmware: `dosewire flash`"
+    return Finding(part, False, "nobody answers", remedy)
 
 
 def stranger(found: UsbPort) -> Finding:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway import findings
 from gateway.actions import Answered
 from gateway.clock import Clock, HostTime
 from gateway.counters import Counters
@@ -126,6 +127,27 @@ def test_no_ack_for_what_the_spool_refuses(tmp_path: Path) -> None:
                 other.execute("ROLLBACK")
             await until(lambda: max(b.dispenser.acked) == 30)
             assert b.all_held()
+
+    asyncio.run(scenario())
+
+
+def test_a_stranger_on_a_named_port_is_told_from_nobody(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path, CHAIN[:10]) as b:
+            b.dispenser.silent = True
+
+            async def navigate() -> None:
+                while True:
+                    b.dispenser.write(b"$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9\r\n" * 20)
+                    await asyncio.sleep(0.05)
+
+            talking = asyncio.create_task(navigate())
+            told = "what is there speaks, but is no dispenser"
+            await until(lambda: findings.port(b.task).text == told)
+            assert "named right" in findings.port(b.task).remedy
+            talking.cancel()
+            b.dispenser.silent = False
+            await until(lambda: findings.port(b.task).works)
 
     asyncio.run(scenario())
 
