@@ -99,7 +99,10 @@ class Device:
     def refresh(self) -> None:
         """Show what changed since the last look."""
         board = self._dispenser.board
-        now = (self._panel.version, frozenset(self._dispenser.active), board.plugged, board.state)
+        now = (
+            self._panel.version, frozenset(self._dispenser.active), board.plugged, board.state,
+            self._session.runs,
+        )  # fmt: skip
         if now == self._shown:
             return
         self._shown = now
@@ -130,7 +133,9 @@ class Device:
                 key.props(remove="disabled") if opened else key.props("disabled")
         _say(self._plug, "plugged in" if self._dispenser.board.plugged else "unplugged")
         self._plug.props(f"aria-pressed={str(self._dispenser.board.plugged).lower()}")
-        off = self._dispenser.board.state == "off"
+        over = not self._session.runs
+        self._body.props("inert") if over else self._body.props(remove="inert")
+        off = over or self._dispenser.board.state == "off"
         self._body.classes(add="off" if off else "", remove="" if off else "off")
 
 

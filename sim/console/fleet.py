@@ -27,26 +27,30 @@ _NONE = Hop(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """How one dispenser is: `look` is good, behind, off or broken."""
+    """How one dispenser is: `look` is good, behind, off or broken; `at`: when `last` was made."""
 
     name: str
     look: str
     state: str
     last: str
+    at: str
     faults: tuple[str, ...]
 
     @property
     def told(self) -> str:
         """All of it in one line."""
         broken = f"; broken: {', '.join(self.faults)}" if self.faults else ""
-        return f"dispenser {self.name}: {self.state}; last {self.last}{broken}"
+        last = f"{self.last} {self.at}".strip()
+        return f"dispenser {self.name}: {self.state}; last {last}{broken}"
 
 
 def tile(dispenser: Dispenser, hop: Hop, last: Way | None, faults: tuple[str, ...]) -> Tile:
     """Judge one dispenser by its board, how far its records have come, and what is broken."""
     look, state = _state(dispenser.board.state, dispenser.board.plugged, hop)
-    event = f"{words(last.what)} {clock(last.t)}".strip() if last else "nothing yet"
-    return Tile(dispenser.name, "broken" if faults else look, state, event, faults)
+    event, at = (words(last.what), clock(last.t)[:5]) if last else ("nothing yet", "")
+    for known in ("response ", "dose "):
+        event = event.replace(f"{known}button ", known).replace(f"{known}compartment ", known)
+    return Tile(dispenser.name, "broken" if faults else look, state, event, at, faults)
 
 
 def _state(power: str, plugged: bool, hop: Hop) -> tuple[str, str]:
@@ -130,9 +134,10 @@ class FleetView:
 
 
 def html(one: Tile) -> str:
-    """Return what a tile shows: name and state, and below the last record or what is broken."""
+    """Return what a tile shows: name and state, and below what is broken or the last record."""
+    state = f"✓ {one.at}" if one.look == "good" else one.state
+    head = f"<b>{escape(one.name)}</b> <i>{escape(state)}</i>"
     below = ", ".join(one.faults) or one.last
-    head = f"<b>{escape(one.name)}</b> <i>{escape(one.state)}</i>"
     return f"<span>{head}</span><span>{escape(below)}</span>"
 
 

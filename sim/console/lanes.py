@@ -56,13 +56,15 @@ def _row(way: Way) -> str:
 
 
 def _stage(way: Way, stage: str) -> str:
-    at = way.at.get(stage)
-    if at is None and any(later in way.at for later in STAGES[STAGES.index(stage) :]):
-        # it went by unnoticed: what came later could not be without it
-        return '<span role="cell" class="there">there</span>'
-    if at is None:
+    here = way.at.get(stage)
+    known = [way.at[one] for one in STAGES[STAGES.index(stage) :] if one in way.at]
+    if not known:
         return '<span role="cell" class="waits" aria-label="not yet"></span>'
-    return f'<span role="cell" class="there">{after(at - way.t) if way.t else "there"}</span>'
+    # what came later could not be without it: then it was there, whenever that was noticed
+    first = min(known)
+    told = after(first - way.t) if way.t else "there"
+    look = "there" if first == here or told == "there" else "there before"
+    return f'<span role="cell" class="{look}">{told}</span>'
 
 
 def after(ns: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 
 from nicegui import ui
@@ -10,6 +11,7 @@ from nicegui import ui
 from sim.console.clockface import ClockFace
 from sim.console.device import Device
 from sim.console.fleet import FleetView
+from sim.console.guide import Guide
 from sim.console.lanes import Lanes
 from sim.console.picker import Picker
 from sim.console.session import Session
@@ -38,11 +40,6 @@ _VIEWS = {
     "clinic": "what the clinic sees",
     "fleet": "all dispensers",
 }
-_GUIDE = """<ol>
-<li>Open the lid, take from a compartment, press how you feel.</li>
-<li>Watch each record go from the journal to the clinic's store.</li>
-<li>Break something, go on, heal it: nothing is lost.</li>
-</ol>"""
 _REFRESH_S = 0.05
 """Twice in the shortest flash of a light."""
 _CROWD = 16
@@ -106,8 +103,7 @@ class Page:
             self._picker = Picker(self._session, self._show, lambda: self._look("fleet"))
             self._place = ui.element("div")
             with ui.element("section").classes("dw-card guide"):
-                ui.html("Three steps", sanitize=False, tag="h2")
-                ui.html(_GUIDE, sanitize=False)
+                self._guide = Guide(self._session)
 
     def _show(self, name: str) -> None:
         self._shown = name
@@ -151,7 +147,9 @@ class Page:
         self._clinic.set_visibility(view == "clinic")
         self._ward.set_visibility(view == "fleet")
         crowd = view == "fleet" and len(self._session.world.dispensers) > _CROWD
-        self._body.classes(add="tall" if crowd else "", remove="" if crowd else "tall")
+        self._body.classes(
+            remove="tall read", add=f"{'tall' * crowd}{'read' * (view == 'clinic')}"
+        )
         if view == "clinic":
             self._clinic.props(f'src="{self._session.clinic.address(self._shown)}"')
 
@@ -165,15 +163,21 @@ class Page:
             ui.navigate.reload()
             return
         parts = (
-            self._clock, self._picker, self._device, self._lanes, self._fleet, self._faults,
-            self._states,
+            self._clock, self._picker, self._device, self._guide, self._lanes, self._fleet,
+            self._faults, self._states,
         )  # fmt: skip
         for part in parts:
             part.refresh()
-        if self._session.said != self._said.content:
-            self._said.set_content(self._session.said)
-            self._said.props(f'title="{self._session.said}"')
+        self._say()
         self._hear()
+
+    def _say(self) -> None:
+        said = escape(self._session.said)
+        if said != self._said.content:
+            self._said.set_content(said)
+            self._said.props(f'title="{said}"')
+        over = not self._session.runs
+        self._said.classes(add="over" if over else "", remove="" if over else "over")
 
     def _hear(self) -> None:
         tone = self._session.world.panels[self._shown].tone_hz

@@ -35,7 +35,7 @@ class Picker:
             ask.on("click", lambda: session.ask(self._shown))
 
     def _tab(self, name: str, show: Callable[[str], None]) -> ui.html:
-        tab = ui.html(f"dispenser {name}", sanitize=False, tag="button").classes("dw-tab")
+        tab = ui.html(name, sanitize=False, tag="button").classes("dw-tab")
         return tab.props("type=button").on("click", lambda: show(name))
 
     def _button(self, text: str) -> ui.html:
@@ -52,9 +52,7 @@ class Picker:
         return made
 
     async def _live(self, model: str) -> None:
-        await self._session.lives.end(self._shown)
-        if model:
-            self._session.lives.begin(self._shown, model)
+        await self._session.live_here(self._shown, model)
 
     def choose(self, name: str) -> None:
         """Show that this is the one."""
@@ -63,7 +61,7 @@ class Picker:
             tab.props(f"aria-pressed={str(each == name).lower()}")
         if not self._tabs:
             count = len(self._session.world.dispensers)
-            self._one.set_content(f"dispenser {name} of {count}")
+            self._one.set_content(f"{name} of {count}")
 
     def refresh(self) -> None:
         """Show who lives there."""

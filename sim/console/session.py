@@ -41,11 +41,12 @@ class Session:
         self.clinic = Clinic(world)
         self.lives = Lives(world, self.toggle)
         self.recording = Recording()
-        self.touches = Touches(world)
+        self.touches = Touches(world, lambda: self.runs)
         self.said = "making the dispensers; this takes some seconds"
         self.fleet = Fleet(world, self.ways, self.broken)
         self._busy: set[tuple[str, str]] = set()
         self._begun = self._ended = False
+        self._made = self._arrived = self._mended = False
 
     async def begin(self) -> None:
         """Start all parts. Raises what `World.begin` raises."""
@@ -56,8 +57,17 @@ class Session:
         self.said = ""
 
     @property
-    def _runs(self) -> bool:
+    def runs(self) -> bool:
+        """Whether it may be touched: its making is over, and its end has not begun."""
         return self._begun and not self._ended
+
+    @property
+    def done(self) -> tuple[bool, bool, bool]:
+        """Whether a response was made, whether one was confirmed, whether something was healed."""
+        made = [way for way in self.ways.recent if way.what.startswith("RESPONSE")]
+        self._arrived |= any("watermark" in way.at for way in made)
+        self._made |= bool(made)
+        return self._made, self._arrived, self._mended
 
     async def live(self) -> None:
         """Follow the world until cancelled; from now on it may be used."""
@@ -78,7 +88,7 @@ class Session:
     async def watch(self) -> None:
         """Raise what `World.check` raises, soon after it happened, until the run is ended."""
         while True:
-            if self._runs and not self._busy:
+            if self.runs and not self._busy:
                 self.world.check()
                 self.clinic.check()
             await asyncio.sleep(0.2)
@@ -91,7 +101,7 @@ class Session:
     async def toggle(self, name: str, target: str) -> None:
         """Break a part or heal it; a switch that is being thrown is left alone."""
         key = (name, target)
-        if key in self._busy or not self._runs:
+        if key in self._busy or not self.runs:
             return
         self._busy.add(key)
         fault = self.broken.get(key)
@@ -113,11 +123,18 @@ class Session:
     async def _heal(self, key: tuple[str, str], fault: Fault) -> None:
         del self.broken[key]
         await fault.heal(self.world)
+        self._mended = True
         self.said = f"healed: {_words(key)}"
+
+    async def live_here(self, dispenser: str, model: str) -> None:
+        """Let a patient of this model live at a dispenser instead of who does; "": nobody."""
+        await self.lives.end(dispenser)
+        if model and self.runs:
+            self.lives.begin(dispenser, model)
 
     async def ask(self, dispenser: str) -> None:
         """Let the clinic send a dispenser its questions."""
-        if not self._runs:
+        if not self.runs:
             return
         self.recording.add(self.world.clock.now_ns, f"tech {_ASKS} {dispenser}")
         try:
@@ -144,7 +161,7 @@ class Session:
 
     async def verify(self) -> None:
         """Heal all, wait until all has arrived, end the run and judge it from its files."""
-        if not self._runs:
+        if not self.runs:
             return
         self.said = "ending the run: all is healed, then everything has to arrive"
         self.pace.choose(FASTEST)
@@ -165,8 +182,8 @@ class Session:
         told = "all agree" if report.agree else differences
         late = "" if rests else "records kept coming; "
         self.said = (
-            f"ended: {late}{report.records_stored} records stored, ledger and backend: {told}. "
-            f"Again: dosewire sim verify {self.world.folder}"
+            f"This run is over: {late}{report.records_stored} records stored, "
+            f"ledger and backend: {told}. Again: dosewire sim verify {self.world.folder}"
         )
 
     def _judged(self) -> Report:

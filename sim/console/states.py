@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from nicegui import ui
 
@@ -48,16 +49,21 @@ class States:
             told = await asyncio.to_thread(status.ask, self._world.data(name))
         except status.NoDaemonError as error:
             return [Word(name, False, str(error))]
-        run = str(self._world.folder)
         several = f"{name} " if len(self._world.gateways) > 1 else ""
-        return [
-            Word(
-                several + _short(finding["part"]),
-                finding["works"],
-                _text(finding).replace(run, "the run's folder"),
-            )
-            for finding in told["findings"]
-        ]
+        return [self._word(name, several, finding) for finding in told["findings"]]
+
+    def _word(self, gateway: str, several: str, finding: dict[str, Any]) -> Word:
+        part = several + _short(finding["part"])
+        if self._elsewhere(gateway, _short(finding["part"])):
+            return Word(part, None, "its cable is in another gateway")
+        if self._world.virtual and finding["part"] == "daemon" and not finding["works"]:
+            return Word(part, None, "is not judged here: in virtual time its loops look seldom")
+        text = _text(finding).replace(str(self._world.folder), "the run's folder")
+        return Word(part, finding["works"], text)
+
+    def _elsewhere(self, gateway: str, part: str) -> bool:
+        dispenser = self._world.dispensers.get(part.removeprefix("port "))
+        return dispenser is not None and dispenser.gateway != gateway
 
 
 def _broken(name: str, target: str, fault: Fault) -> Word:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sim.dispenser import Dispenser
 from sim.world import World
 
@@ -10,15 +12,16 @@ HELD_S = 0.15
 
 
 class Touches:
-    """Touches inputs of a world's dispensers."""
+    """Touches inputs of a world's dispensers, as long as its run is not over."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, runs: Callable[[], bool]) -> None:
         self._world = world
+        self._runs = runs
         self._since: dict[tuple[str, str], int] = {}
 
     async def press(self, dispenser: Dispenser, name: str) -> None:
         """Begin to press a button or to reach into a compartment."""
-        if name not in dispenser.active:
+        if name not in dispenser.active and self._runs():
             self._since[dispenser.name, name] = self._world.clock.now_ns
             await self._touch(dispenser, name, True)
 
@@ -33,6 +36,8 @@ class Touches:
 
     async def lid(self, dispenser: Dispenser) -> None:
         """Open the lid, or close it; a hand still inside comes out first."""
+        if not self._runs():
+            return
         if "lid" in dispenser.active:
             for name in sorted(dispenser.active):
                 if name.startswith("beam"):

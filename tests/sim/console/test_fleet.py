@@ -38,13 +38,13 @@ def test_what_is_broken_is_named_in_the_place_of_the_last_record() -> None:
     way = Way("d7", 5, "DOSE compartment <2>", 0)
     made = tile(dispenser(), Hop(9, 9, 9), way, ("line noisy",))
     assert made.look == "broken" and "line noisy" in html(made)
-    assert made.told == "dispenser d7: delivered; last dose compartment <2>; broken: line noisy"
+    assert made.told == "dispenser d7: delivered; last dose <2>; broken: line noisy"
     assert "<2>" not in html(tile(dispenser(), Hop(9, 9, 9), way, ()))
 
 
 def test_all_are_summed_up() -> None:
     looks = ["good", "good", "behind", "off"]
-    tiles = [Tile(f"d{n}", look, "", "", ()) for n, look in enumerate(looks)]
+    tiles = [Tile(f"d{n}", look, "", "", "", ()) for n, look in enumerate(looks)]
     assert summed(tiles) == "4 dispensers: 2 delivered, 1 behind, 1 away"
 
 
@@ -68,7 +68,7 @@ def test_ten_real_dispensers_at_a_glance_and_by_keyboard(tmp_path: Path, cache: 
         until(lambda: stored(console.run, 36) == 1, "response of d2")
         second = page.locator(".tile").nth(1)
         expect(second).to_contain_text("response")
-        expect(second).to_contain_text("delivered")
+        expect(second).to_contain_text("✓")
         page.get_by_role("button", name="plugged in", exact=True).click()
         expect(second).to_contain_text("cable out")
         expect(page.locator(".sum")).to_have_text("10 dispensers: 9 delivered, 1 broken")

@@ -16,9 +16,24 @@ def test_a_record_on_its_way_shows_how_far_it_came() -> None:
     way = Way("d1", 7, "DOSE compartment <2>", 10**18, {"spool": 10**18 + 42_000_000})
     text = table([way])
     assert "dose compartment &lt;2&gt;" in text
-    # journal: it must have been there; spool: measured; the rest: not yet
-    assert text.count('class="there"') == 2 and text.count('class="waits"') == 3
-    assert ">42<" in text and ">there<" in text
+    # journal: it was there before the spool; spool: measured; the rest: not yet
+    assert 'class="there before">42<' in text and 'class="there">42<' in text
+    assert text.count('class="waits"') == 3
+
+
+def test_a_stage_that_was_noticed_late_is_told_by_the_next_one() -> None:
+    """A record is in the store only if it went through the broker."""
+    at = {
+        stage: 10**18 + ms * 10**6 for stage, ms in (("spool", 42), ("broker", 54), ("store", 47))
+    }
+    text = table([Way("d1", 7, "STATE", 10**18, at)])
+    assert 'class="there before">47<' in text and 'class="there">47<' in text
+    assert ">54<" not in text
+
+
+def test_of_a_record_without_a_time_only_where_it_was_is_told() -> None:
+    text = table([Way("d1", 7, "BOOT", 0, {"spool": 10**18})])
+    assert text.count('class="there">there<') == 2
 
 
 def test_the_newest_record_is_on_top() -> None:

@@ -16,7 +16,7 @@ from sim.world import World
 from tests.sim.console.consoles import consoles, ready, until
 from tests.support.browser import browser
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 SEED = 5
 WITHIN = 60
 

@@ -1,10 +1,17 @@
 """What the cards say, without a browser."""
 
 import asyncio
+import os
+import shutil
+from types import SimpleNamespace
 
-from sim.console.states import Word, _broken, _head, _line, _text
+import pytest
+
+from sim.clock import VirtualClock
+from sim.console.states import States, Word, _broken, _head, _line, _text
 from sim.console.switchboard import grouped
 from sim.faults import FAULTS, make
+from sim.trace import STRACE
 from sim.world import World
 
 
@@ -44,3 +51,39 @@ def test_only_faults_that_can_be_here_are_switches(tmp_path):
     assert "dispenser_lost_after_ack" not in names  # it needs virtual time
     assert set(names) <= set(FAULTS) and len(names) == len(set(names))
     assert "cable_out" in found["dispenser"] and "backend_down" in found["broker, backend"]
+
+
+@pytest.mark.parametrize("virtual", [False, True])
+def test_every_fault_of_simulator_cell_and_modem_has_a_switch(tmp_path, virtual):
+    async def groups():
+        names, clock = ("gw-1", "gw-2"), VirtualClock() if virtual else None
+        world = World(tmp_path / "world", 1, ("d1",), gateways=names, clock=clock)
+        try:
+            world.cell, world.modem = SimpleNamespace(interface="tun0"), SimpleNamespace()
+            return grouped(world)
+        finally:
+            world.cell = world.modem = None
+            await world.close()
+
+    lacking = set() if virtual else {"virtual time"}
+    lacking |= set() if os.geteuid() == 0 and shutil.which("mount") else {"small disk"}
+    lacking |= set() if STRACE else {"strace"}
+    found = [name for group in asyncio.run(groups()).values() for name in group]
+    assert sorted(found) == sorted(n for n, fault in FAULTS.items() if not fault.needs & lacking)
+    assert len(found) > 40
+
+
+def test_in_virtual_time_loops_that_look_seldom_are_not_told_to_stand_still(tmp_path):
+    states = States(SimpleNamespace(virtual=True, folder=tmp_path, dispensers={}), {})
+    late = {"part": "daemon", "text": "stands still: spool", "works": False, "remedy": "restart"}
+    assert states._word("gw-1", "", late).well is None
+    states = States(SimpleNamespace(virtual=False, folder=tmp_path, dispensers={}), {})
+    assert states._word("gw-1", "", late).well is False
+
+
+def test_a_port_of_another_gateways_cable_is_no_fault(tmp_path):
+    cable = SimpleNamespace(gateway="gw-1")
+    world = SimpleNamespace(virtual=False, folder=tmp_path, dispensers={"d1": cable})
+    empty = {"part": "port /run/gw-2/d1", "text": "cannot be opened", "works": False, "remedy": ""}
+    assert States(world, {})._word("gw-2", "", empty).well is None
+    assert States(world, {})._word("gw-1", "", empty).well is False
