@@ -20,7 +20,9 @@ from sim.ledger import INPUTS
 
 DAY = 86_400.0
 _LINE = re.compile(
-    r"day (\d+) (\d\d):(\d\d)(?::(\d\d(?:\.\d{1,6})?))?\s+(?:([a-z0-9-]+):\s+)?(.+)"
+    r"day ([1-9]\d*) ([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d(?:\.\d{1,6})?))?\s+"
+    r"(?:([a-z0-9-]+):\s+)?(.+)",
+    re.ASCII,
 )
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": DAY}
 _NUMBER = r"\d+(\.\d+)?"
@@ -67,7 +69,9 @@ def diary(text: str, dispenser: str = "d1") -> list[Action]:
 def _line(line: str, dispenser: str) -> Iterator[Action]:
     found = _LINE.fullmatch(line)
     if found is None:
-        raise DiaryError(f"{line!r}: not `day N HH:MM  thing; thing`")
+        raise DiaryError(
+            f"{line!r}: not `day N HH:MM  thing; thing`, days from 1, times from 00:00 to 23:59"
+        )
     day, hour, minute, second, named, things = found.groups()
     at = (int(day) - 1) * DAY + int(hour) * 3600 + int(minute) * 60 + float(second or 0)
     for thing in things.split(";"):

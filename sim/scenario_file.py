@@ -6,6 +6,7 @@ TOML with the keys `name`, `story`, `days`, `diary`, and where they differ from 
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 from collections.abc import Iterable
@@ -47,6 +48,9 @@ def load(path: Path) -> Scenario:
         raise ScenarioFileError(f"{path}: {error.strerror}") from error
     except RecursionError:
         raise ScenarioFileError(f"{path}: nested too deeply") from None
+    except msgspec.ValidationError as error:
+        known = ", ".join(_Written.__struct_fields__)
+        raise ScenarioFileError(f"{path}: {error}; a scenario has the keys {known}") from error
     except (msgspec.MsgspecError, DiaryError, ValueError, OverflowError) as error:
         raise ScenarioFileError(f"{path}: {error}") from error
     return scenario
@@ -63,22 +67,36 @@ def _check(scenario: Scenario) -> None:
     for dispenser in scenario.patients:
         _known("dispenser", dispenser, scenario.dispensers)
     _ = scenario.start_ns
+    broken: set[tuple[str, ...]] = set()
     for action in scenario.actions(scenario.seed):
-        _check_action(action, scenario)
+        _check_action(action, scenario, broken)
 
 
-def _check_action(action: Action, scenario: Scenario) -> None:
+def _check_action(action: Action, scenario: Scenario, broken: set[tuple[str, ...]]) -> None:
     if action.dispenser:
         _known("dispenser", action.dispenser, scenario.dispensers)
-    elif action.words[0] == "tech":
-        _known("tech", action.words[1], techs.DEEDS)
-    else:
-        _known("fault", action.words[1], FAULTS)
+        return
+    word, name, *rest = action.words
+    part = rest[0] if rest and rest[0] != "for" else ""
+    if word == "tech":
+        _known("tech", name, techs.DEEDS)
+        _known("dispenser", part or scenario.dispensers[0], scenario.dispensers)
+        return
+    _known("fault", name, FAULTS)
+    parts = FAULTS[name].parts(scenario.dispensers, scenario.gateways)
+    if part:
+        _known(f"part that {name} hits", part, parts)
+    if word == "heal" and (name, part) not in broken:
+        named = " ".join((name, part)).strip()
+        raise ValueError(f"heal {named}: no `fault {named}` strikes before it")
+    broken.add((name, part))
 
 
 def _known(what: str, name: str, names: Iterable[str]) -> None:
     if name not in (found := list(names)):
-        raise ValueError(f"no {what} {name!r}, only {', '.join(found)}")
+        near = difflib.get_close_matches(name, found, 1)
+        told = f"; did you mean {near[0]}?" if near else f", only {', '.join(found)}"
+        raise ValueError(f"no {what} {name!r}{told}")
 
 
 def dump(scenario: Scenario) -> str:

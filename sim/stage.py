@@ -149,7 +149,8 @@ class Stage:
             return
         if what == "heal":
             if (name, target) not in self._broken:
-                raise StageError(f"heal {name} {target}: nothing of that name is broken then")
+                named = " ".join((name, target)).strip()
+                raise StageError(f"heal {named}: nothing of that name is broken then")
             await self._heal(name, target)
             return
         fault = faults.make(name, target, self._seed)

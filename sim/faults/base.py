@@ -1,6 +1,7 @@
 """What every fault is: a name, what it needs of a board, how it breaks, heals and shows."""
 
 import random
+from collections.abc import Iterable
 from typing import ClassVar
 
 from sim.board.emulated import EmulatedBoard
@@ -29,8 +30,16 @@ class Fault:
         self.rng = random.Random(f"{seed} {self.name} {target}")
         self._before: dict[str, int] = {}
 
+    @classmethod
+    def parts(cls, dispensers: Iterable[str], gateways: Iterable[str]) -> list[str]:
+        """Return the names of the parts that it can hit, of a world of these."""
+        raise NotImplementedError
+
     def check(self, world: World) -> None:
         """Raise FaultError if it cannot be in this world."""
+        parts = self.parts(world.dispensers, world.gateways)
+        if self.target not in parts:
+            raise FaultError(f"{self.name} hits {' or '.join(parts)}, not {self.target}")
         if "virtual time" in self.needs and not world.virtual:
             raise FaultError(f"{self.name} needs virtual time: play it in a scenario")
 
@@ -53,7 +62,7 @@ class Fault:
 
     def first(self, world: World) -> str:
         """Return the part that is hit if none is named."""
-        raise NotImplementedError
+        return self.parts(world.dispensers, world.gateways)[0]
 
     async def strike(self, world: World) -> None:
         """Break it."""
@@ -78,9 +87,10 @@ class Fault:
 class OfDispenser(Fault):
     """Hits a dispenser, by default the first."""
 
-    def first(self, world: World) -> str:
-        """Return the first dispenser's name."""
-        return next(iter(world.dispensers))
+    @classmethod
+    def parts(cls, dispensers: Iterable[str], _gateways: Iterable[str]) -> list[str]:
+        """Return the dispensers' names."""
+        return list(dispensers)
 
     def emulated(self, world: World) -> EmulatedBoard:
         """Return the emulated board of the one that is hit. Raises FaultError or WorldError."""
@@ -97,9 +107,10 @@ class OfDispenser(Fault):
 class OfGateway(Fault):
     """Hits a gateway, by default the first."""
 
-    def first(self, world: World) -> str:
-        """Return the first gateway's name."""
-        return next(iter(world.gateways))
+    @classmethod
+    def parts(cls, _dispensers: Iterable[str], gateways: Iterable[str]) -> list[str]:
+        """Return the gateways' names."""
+        return list(gateways)
 
     def gateway(self, world: World) -> Child:
         """Return the one that is hit. Raises FaultError."""
@@ -112,9 +123,10 @@ class OfGateway(Fault):
 class OfServer(Fault):
     """Hits broker or backend, whichever its name says."""
 
-    def first(self, _world: World) -> str:
+    @classmethod
+    def parts(cls, _dispensers: Iterable[str], _gateways: Iterable[str]) -> list[str]:
         """Return the part's name."""
-        return self.name.partition("_")[0]
+        return [cls.name.partition("_")[0]]
 
 
 def unstored(world: World, flight: InFlight) -> str:

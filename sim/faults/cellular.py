@@ -1,6 +1,6 @@
 """Faults of the way between gateways and broker: what a radio cell does to packets."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import ClassVar
 
 from sim.cell import cell
@@ -15,9 +15,10 @@ class OfCell(Fault):
 
     kind: ClassVar[str]
 
-    def first(self, _world: World) -> str:
+    @classmethod
+    def parts(cls, _dispensers: Iterable[str], _gateways: Iterable[str]) -> list[str]:
         """Return the part's name."""
-        return "cell"
+        return ["cell"]
 
     def check(self, world: World) -> None:
         """Raise FaultError if this world has no cell, or only one that cannot do that."""

@@ -1,5 +1,7 @@
 """Faults of the gateway's modem, its card and its network."""
 
+from collections.abc import Iterable
+
 from sim.faults.base import Fault, FaultError
 from sim.modem.modem import Modem
 from sim.world import World
@@ -11,9 +13,10 @@ _NOT_HERE = 15  # EMM cause "no suitable cells in tracking area", TS 24.301 clau
 class OfModem(Fault):
     """Hits the first gateway's modem; a world has one if it is asked for."""
 
-    def first(self, _world: World) -> str:
+    @classmethod
+    def parts(cls, _dispensers: Iterable[str], _gateways: Iterable[str]) -> list[str]:
         """Return the part's name."""
-        return "modem"
+        return ["modem"]
 
     def check(self, world: World) -> None:
         """Raise FaultError if this world has no modem."""

@@ -58,7 +58,20 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ("days = 0.5", "days = -1.0", "days"),
         ("days = 0.5", "days = 0.5\ndispensers = []", "dispensers"),
         ("days = 0.5", 'days = 0.5\ngateways = ["a", "a"]', "gateways"),
-        ("fault broker_down", "fault broker_up", "no fault 'broker_up'"),
+        (
+            "fault broker_down",
+            "fault broker_donw",
+            "no fault 'broker_donw'; did you mean broker_down",
+        ),
+        ("fault broker_down", "fault tea_spilt", "no fault 'tea_spilt', only power_cut, "),
+        ("fault broker_down", "fault cable_out gw-1", "part that cable_out hits 'gw-1', only d1"),
+        ("fault broker_down", "fault broker_down d1", "hits 'd1', only broker"),
+        ("fault broker_down for 2 min", "heal broker_down", "no `fault broker_down` strikes"),
+        ("fault broker_down for 2 min", "tech ask d2", "no dispenser 'd2'"),
+        ("00:02:00", "24:00", "23:59"),
+        ("00:02:00", "00:60", "23:59"),
+        ("day 1 00:02:00", "day 0 00:02", "days from 1"),
+        ("story", "stroy", "stroy.*has the keys name, story, days"),
         ("fault broker_down for 2 min", "tech juggle", "no tech 'juggle', only ask"),
         ("touch button2 on", "d3: open", "no dispenser 'd3'"),
         ("touch button2 on", "touch button9 on", "button9"),
@@ -101,10 +114,17 @@ def scenarios(draw: st.DrawFn) -> tuple[Scenario, list[Action]]:
         lambda whose, what, on: (whose, f"touch {what} {on}"),
         one, st.sampled_from(INPUTS), st.sampled_from(["on", "off"]),
     )  # fmt: skip
-    done = st.sampled_from([*(f"fault {name}" for name in FAULTS), "heal cable_out",
-                            *(f"tech {name}" for name in DEEDS)])  # fmt: skip
-    struck = st.builds(lambda what, whose: ("", f"{what} {whose}"), done, one)
+    faults = [
+        f"fault {name} {part}"
+        for name, fault in FAULTS.items()
+        for part in fault.parts(dispensers, gateways)
+    ]
+    deeds = [f"tech {name} {whose}" for name in DEEDS for whose in dispensers]
+    struck = st.sampled_from([*faults, *deeds]).map(lambda what: ("", what))
     happens = sorted(draw(st.lists(st.tuples(TIMES, touch | struck), max_size=12)))
+    broken = [what for _, (_, what) in happens if what.startswith("fault")]
+    if broken and draw(st.booleans()):
+        happens.append((happens[-1][0], ("", broken[-1].replace("fault", "heal"))))
     lines = [line(t, f"{whose}: {what}" if whose else what) for t, (whose, what) in happens]
     made = Scenario(
         draw(WORDS), draw(WORDS), draw(st.floats(0, 400)), "\n".join(lines),
