@@ -77,7 +77,7 @@ def _can_be(fault: type[Fault], world: World) -> bool:
     if fault is Moved and len(world.gateways) == 1:
         return False
     try:
-        fault().check(world)
+        fault(fault().first(world)).check(world)
     except FaultError:
         return False
     return True
