@@ -257,12 +257,19 @@ class World:
         here = (_HOST, self.broker.port)
         broker = here if self.cell is None else (self.cell.host, self.cell.port)
         first = self.gateways[gateway] is self.gateway
-        modem = self.modem.table if self.modem is not None and first else None
+        modem = self._modem_table() if first else None
         configs.gateway(
             self.folder / f"{self.gateways[gateway].name}.toml", self.data(gateway), gateway,
             self.pki.gateways[gateway], self.pki, broker, ports, virtual=self.virtual,
             modem=modem,
         )  # fmt: skip
+
+    def _modem_table(self) -> configs.Table | None:
+        if self.modem is None or self.cell is None:
+            return None
+        # at IP level the cell's interface is the modem's
+        way = {"interface": self.cell.interface} if self.cell.interface else {}
+        return {**self.modem.table, **way}
 
     # --- what happens
 
