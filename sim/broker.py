@@ -7,8 +7,11 @@ Options: mosquitto.conf(5). Its life is tied to ours, so that nothing stays behi
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import ssl
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from protocol.topics import ALL_UP
@@ -65,12 +68,22 @@ class Broker:
     """mosquitto for one run; may be stopped or killed and started again on the same port."""
 
     def __init__(
-        self, folder: Path, pki: Pki, port: int | None = None, *, log_publishes: bool = False
+        self,
+        folder: Path,
+        pki: Pki,
+        port: int | None = None,
+        *,
+        log_publishes: bool = False,
+        hold: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
+        """`hold` keeps virtual time from moving while the process starts or ends."""
         self._port = port
+        self._hold = hold
         self.log = folder / "logs" / "mosquitto.log"
         self.refusing = False
         """Whether it lets no gateway publish or hear anything, from its next start on."""
+        self.frozen = False
+        """Whether it was stopped (SIGSTOP) and not let run on."""
         self._folder = folder
         self._pki = pki
         self._log_type = "all" if log_publishes else "information"
@@ -96,9 +109,10 @@ class Broker:
         """
         if self._process is not None:
             raise BrokerError("the broker is running already")
-        if self._port is not None:
-            await self._start_on(self._port)
-            return
+        with self._hold():
+            await (self._start_anywhere() if self._port is None else self._start_on(self._port))
+
+    async def _start_anywhere(self) -> None:
         for left in reversed(range(_PORTS_TRIED)):
             port = free_port()
             try:
@@ -113,7 +127,7 @@ class Broker:
 
     async def stop(self) -> None:
         """End it in order (SIGTERM), in 5 s at the latest; nothing if it is not running."""
-        process, self._process = self._process, None
+        process, self._process, self.frozen = self._process, None, False
         if process is None or process.returncode is not None:
             return
         process.terminate()
@@ -125,16 +139,19 @@ class Broker:
 
     async def kill(self) -> None:
         """End it without warning (SIGKILL); nothing if it is not running."""
-        process, self._process = self._process, None
+        process, self._process, self.frozen = self._process, None, False
         if process is None or process.returncode is not None:
             return
-        process.kill()
-        await process.wait()
+        with self._hold():
+            process.kill()
+            await process.wait()
 
     def signal(self, number: int) -> None:
         """Send it a signal; nothing if it is not running."""
         if self._process is not None:
             self._process.send_signal(number)
+            if number in (signal.SIGSTOP, signal.SIGCONT):
+                self.frozen = number == signal.SIGSTOP
 
     async def _start_on(self, port: int) -> None:
         config = self._write_config(port)

@@ -30,6 +30,7 @@ _PASSES = 16  # of the event loop that a timer's waiters have before time moves 
 _RETRY_S = 0.0002  # until somebody who holds work is asked again
 _PACE_S = 0.005
 _SLACK_NS = 1_000_000  # that a running board may use up though time stands still
+_LONGEST_S = 86_400.0
 _LOOK_S = 0.25  # real time between looks at a participant that runs
 
 
@@ -91,6 +92,10 @@ class Clock(ABC):
         """Hold work: virtual time stands still meanwhile."""
 
     @abstractmethod
+    async def run_through(self, work: Awaitable[T]) -> T:
+        """Let time run until something is done that goes on in the world's time."""
+
+    @abstractmethod
     async def paced(self, work: Awaitable[T]) -> T:
         """Do something that lives in real time (a process, mpremote), time keeping its pace."""
 
@@ -149,6 +154,10 @@ class RealClock(Clock):
     def hold(self) -> Iterator[None]:
         """Real time cannot be held."""
         yield
+
+    async def run_through(self, work: Awaitable[T]) -> T:
+        """Just do it."""
+        return await work
 
     async def paced(self, work: Awaitable[T]) -> T:
         """Just do it."""
@@ -250,6 +259,18 @@ class VirtualClock(Clock):
             await over
         if not condition():
             raise TimeoutError(f"not within {within_s} s of virtual time")
+
+    async def run_through(self, work: Awaitable[T]) -> T:
+        """As fast as it can, at most for a day; raises TimeoutError then."""
+        task = asyncio.ensure_future(work)
+        if self._waiter:
+            return await task
+        try:
+            task.add_done_callback(lambda _: self.look_again())
+            await self.run_until(task.done, _LONGEST_S)
+            return task.result()
+        finally:
+            task.cancel()
 
     async def paced(self, work: Awaitable[T]) -> T:
         """Let virtual time run as fast as the host's until the work is done.

@@ -86,7 +86,8 @@ class World:
         self.ledger = Ledger(self.folder / LEDGER)
         names = list(gateways)
         self.pki = make_pki(self.folder / "pki", names)
-        self.broker = Broker(self.folder, self.pki, log_publishes=log_publishes)
+        hold = self.clock.hold
+        self.broker = Broker(self.folder, self.pki, log_publishes=log_publishes, hold=hold)
         registry.save(self.folder / REGISTRY, registry.Registry())
         self.at_end = contextlib.ExitStack()
         """What faults have to undo once nothing runs any more."""
@@ -103,7 +104,7 @@ class World:
         self.backend = self._child("backend", self.folder / "backend.toml")
         self._network: Network | None = None
         if isinstance(self.clock, VirtualClock):
-            self._network = Network(self.clock, self._paced, lambda: self.broker.pid, self._stirs)
+            self._network = Network(self.clock, self._paced, self.broker, self._stirs)
 
     def _dispenser(self, name: str, gateway: str) -> Dispenser:
         board = self._emulated(name) if self._serial is None else self._real(name, self._serial)
@@ -119,11 +120,13 @@ class World:
         log.setLevel(logging.INFO)
         log.propagate = False
         log.handlers = [logging.FileHandler(self.logs / f"{name}.log")]
-        return EmulatedBoard(
+        board = EmulatedBoard(
             self.folder / name, hardware.load("pico"), name=f"{self.seed}-{name}", log=log,
             on_output=self.panels[name].take if self.panels else None,
             clock=self.clock, seed=self.seed if self.virtual else None,
         )  # fmt: skip
+        board.relay.port.awaits = self._awaits
+        return board
 
     def data(self, gateway: str) -> Path:
         """Return the folder of a gateway's spool."""
@@ -143,7 +146,12 @@ class World:
         return Child(name, dosewire(*words), log)
 
     def _stirs(self) -> int:
-        return 0 if self.cell is None else self.cell.stirs
+        hung_up = sum(one.emulated.relay.port.hung_up for one in self.dispensers.values())
+        return hung_up + (0 if self.cell is None else self.cell.stirs)
+
+    def _awaits(self, terminal: str) -> bool | None:
+        """Tell whether who has this open is about to read it; None: nobody of ours has it."""
+        return next((one.stirs() for one in self._paced() if one.has_open(terminal)), None)
 
     def _paced(self) -> list[PacedChild]:
         return [one for one in self.children if isinstance(one, PacedChild)]
@@ -236,7 +244,7 @@ class World:
         clock = self.clock if self.virtual else None
         self.cell = make_cell((_HOST, self.broker.port), self.seed, clock=clock)
         if self._with_modem:
-            self.modem = Installed(self.folder / "modem", self.seed, self.clock)
+            self.modem = Installed(self.folder / "modem", self.seed, self.clock, self._awaits)
             modem = self.modem.modem
             self.cell.carries = lambda: modem.passes
             self.modem.start()

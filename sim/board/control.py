@@ -59,6 +59,7 @@ BOUND_AT = 16  # the launcher's own: where asking for the ticks is no longer eno
 TURN_AT = 24  # changes whenever something may have come that was not there before
 FREE_AT = 32  # before, time may be moved by whoever waits; 0 = not at all
 HEARD_AT = 40  # 0 = PWM and PIXELS are not even sent
+BOOT_AT = 48  # the last hard reset: from there milliseconds are counted
 NEVER = 1 << 60
 # What the supervisor grants, in us: it is `now`; nothing else happens before `horizon`; before
 # `free` the board need not ask.

@@ -5,7 +5,9 @@ operating system that wait or tell the time are replaced here, so MicroPython, a
 queue (which is in C) and the board's own modules see virtual time without knowing. Time moves
 - when the interpreter waits: by itself before `free`, otherwise the supervisor grants it;
 - by a microsecond whenever it asks for the ticks, so that loops which wait for them end.
-Where asyncio waits and nothing can have come, the board's own loop moves it (unixport/loop.py).
+Waits in ms end with a whole millisecond, so that how often the ticks were asked for before is soon
+forgotten. Where asyncio waits and nothing can have come, the board's own loop moves it
+(unixport/loop.py).
 
 Times are in us since the world began; what the two sides share is in `control.py`.
 """
@@ -98,7 +100,7 @@ class Lockstep:
         self._bound = ctypes.c_int64.from_buffer(self._memory, control.BOUND_AT)
         self._turn = ctypes.c_int64.from_buffer(self._memory, control.TURN_AT)
         self._free = ctypes.c_int64.from_buffer(self._memory, control.FREE_AT)
-        struct.pack_into("<q", self._memory, control.HEARD_AT, watched)
+        struct.pack_into("<qq", self._memory, control.HEARD_AT, watched, boot_us)
         self._grants, self._messages = grants, messages
         self._start_us, self._boot_us = start_ns // 1000, boot_us
         self._quiet = control.QUIET if watched else control.QUIET + control.OUTPUTS
@@ -230,11 +232,15 @@ class Lockstep:
         return 0
 
     def poll(self, entries: int, count: int, timeout: int) -> int:
-        """As poll(2); EINTR whenever something may have happened before the time is over."""
+        """As poll(2); EINTR whenever something may have happened before the time is over.
+
+        It is over when the ticks in ms have come so far, as a chip's own poll sees it.
+        """
         ready = self._ready(entries, count)
         if ready or not timeout:
             return ready
-        end = NEVER if timeout < 0 else self._now.value + timeout * 1000
+        begun = self._now.value - (self._now.value - self._boot_us) % 1000
+        end = NEVER if timeout < 0 else begun + timeout * 1000
         before = self._turn.value
         self._pass(end)
         if before != self._turn.value:

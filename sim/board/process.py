@@ -267,15 +267,25 @@ class BoardProcess:
             pass
 
     def _read_console(self) -> bool:
+        data = self._take_console()
+        # the kernel brings what was written at once piece by piece, in virtual time it is one
+        while not self._reads_at_once and data and len(data) < CONSOLE_SIZE:
+            more = self._take_console(CONSOLE_SIZE - len(data))
+            if not more:
+                break
+            data += more
+        if data:
+            self._on_console(data)
+        return bool(data)
+
+    def _take_console(self, most: int = CONSOLE_SIZE) -> bytes:
         try:
-            data = os.read(self._terminal, CONSOLE_SIZE)
+            return os.read(self._terminal, most)
         except BlockingIOError:
-            return False
+            return b""
         except OSError:  # closed: it is about to exit
             self._loop.remove_reader(self._terminal)
-            return False
-        self._on_console(data)
-        return bool(data)
+            return b""
 
     def _exited(self) -> None:
         code = self._child.wait()

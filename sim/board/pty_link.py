@@ -23,7 +23,9 @@ from sim.clock import Clock, Timer
 READ_SIZE = 4096
 KEPT_SIZE = 256  # the rp2 port keeps this much for the next opener while the port is closed
 HOST_WAIT_S = 0.5  # and waits this long for a host that does not read, before it drops
-HOST_READS_S = 5.0  # real time after which virtual time goes on without a host that does not read
+HOST_READS_S = (
+    5.0  # real time after which virtual time goes on without a stranger who does not read
+)
 IN_OPEN, IN_CLOSE_WRITE, IN_CLOSE_NOWRITE = 0x20, 0x08, 0x10  # inotify(7)
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -60,6 +62,10 @@ class HostPort:
         self._slave = ""
         self._sent = False  # something that the host may not have read yet
         self._unread = (0, 0.0)  # bytes, and since when
+        self.hung_up = 0
+        """How often it vanished from somebody who had it open."""
+        self.awaits: Callable[[str], bool | None] = lambda _: None
+        """Tells of a terminal's path whether who has it open is about to read; None: stranger."""
 
     @property
     def attached(self) -> bool:
@@ -100,6 +106,7 @@ class HostPort:
         os.close(self._watch)
         os.close(self._master)
         self._master = self._watch = -1
+        self.hung_up += self.opened
         self.opened = False
 
     def write(self, data: bytes) -> int:
@@ -123,14 +130,21 @@ class HostPort:
         return bool(came) or self._is_unread()
 
     def _is_unread(self) -> bool:
-        # a host that does not read for that long in real time does not count any more
         if not self._sent or not self.opened:
             return False
-        count, now = self._count_unread(), self._loop.time()
+        count = self._count_unread()
+        self._sent = count > 0
+        return self._sent and self._is_awaited(count)
+
+    def _is_awaited(self, count: int) -> bool:
+        reads = self.awaits(self._slave)
+        if reads is not None:
+            return reads
+        # a stranger who does not read for that long in real time does not count any more
+        now = self._loop.time()
         if count != self._unread[0]:
             self._unread = (count, now)
-        self._sent = count > 0
-        return self._sent and now - self._unread[1] < HOST_READS_S
+        return now - self._unread[1] < HOST_READS_S
 
     def _count_unread(self) -> int:
         # poll makes the kernel finish what is on its way, and only the slave knows the count

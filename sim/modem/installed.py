@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sim.clock import Clock
@@ -18,11 +18,14 @@ _ASK = 'echo > "$0/cut"; read -r _ < "$0/done"'
 class Installed:
     """Its port is in `folder`, as are the pipes by which a gateway's program cuts its power."""
 
-    def __init__(self, folder: Path, seed: int, clock: Clock) -> None:
+    def __init__(
+        self, folder: Path, seed: int, clock: Clock, awaits: Callable[[str], bool | None]
+    ) -> None:
+        """`awaits` as of `HostPort`."""
         folder.mkdir()
         self._folder = folder
         self._clock = clock
-        self._port = ModemPort(folder / "port", seed=seed, clock=clock)
+        self._port = ModemPort(folder / "port", seed=seed, clock=clock, awaits=awaits)
         self._pipes: dict[str, int] = {}
         self.cuts = 0
 

@@ -1,5 +1,6 @@
 """The simulated modem's USB port: a terminal behind a link, gone while the modem restarts."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sim.board.pty_link import HostPort
@@ -16,10 +17,16 @@ class ModemPort:
     """
 
     def __init__(
-        self, link: Path, kind: str = "ec25", seed: int = 1, clock: Clock | None = None
+        self,
+        link: Path,
+        kind: str = "ec25",
+        seed: int = 1,
+        clock: Clock | None = None,
+        awaits: Callable[[str], bool | None] = lambda _: None,
     ) -> None:
         timers = None if clock is None else ClockTimers(clock)
         self._port = HostPort(link, self._from_host)
+        self._port.awaits = awaits
         self._given = False  # something to the host since time was last held
         self.modem = Modem(self._to_host, kind, seed, self._on_usb, timers)
         if isinstance(clock, VirtualClock):

@@ -36,6 +36,7 @@ def main(argv: list[str]) -> int:
     shared, grants, bell, start_ns = map(int, argv[:4])
     inside = Inside(shared, grants, bell, start_ns)
     random.seed(argv[4])
+    stand_ins.take_over_random(argv[4])
     stand_ins.take_over(inside)
     if SLOW_COMMIT in os.environ:
         stand_ins.slow_commits(float(os.environ[SLOW_COMMIT]))

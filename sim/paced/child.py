@@ -1,6 +1,7 @@
 """A gateway or a backend as a process of its own, in the world's virtual time."""
 
 import asyncio
+import contextlib
 import mmap
 import os
 import struct
@@ -11,6 +12,7 @@ from pathlib import Path
 from sim.child import Child, ChildError
 from sim.clock import NEVER, VirtualClock
 from sim.paced import page
+from sim.paced.threads import all_sleep
 
 
 class PacedChild(Child):
@@ -31,6 +33,8 @@ class PacedChild(Child):
         self._grants = -1
         self._given = 0
         self._seen = -1
+        self._starts = 0
+        self._signals = 0
         self._ending: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._participant = clock.join(name, self._run, holds=self._holds)
@@ -38,8 +42,19 @@ class PacedChild(Child):
 
     @property
     def touched(self) -> int:
-        """How often it used a connection."""
-        return page.get(self._memory, page.TOUCHED)
+        """How often it used a connection, or something was done to it from outside."""
+        return page.get(self._memory, page.TOUCHED) + self._signals
+
+    def has_open(self, path: str) -> bool:
+        """Whether it has this file open."""
+        folder = f"/proc/{self.pid}/fd"
+        with contextlib.suppress(OSError):  # closed meanwhile
+            return any(os.readlink(f"{folder}/{n}") == path for n in os.listdir(folder))  # noqa: PTH115, PTH208
+        return False
+
+    def stirs(self) -> bool:
+        """Whether it does something at this instant, or was woken."""
+        return self.awake() or not (self.frozen or self.pid is None or all_sleep(self.pid))
 
     async def start(self) -> None:
         """Start it; time stands until it waits."""
@@ -52,9 +67,13 @@ class PacedChild(Child):
         self._follow()
         self._seen = -1
         numbers = (self._page, grants, self._bell, self._clock.start_ns)
-        self._command = [sys.executable, "-m", "sim.paced", *map(str, numbers), self._seed]
+        self._starts += 1
+        seed = f"{self._seed} {self._starts}"
+        self._command = [sys.executable, "-m", "sim.paced", *map(str, numbers), seed]
         self._command += self._words
         self._fds = numbers[:3]
+        # the order of sets must not change from run to run
+        self._environment = {**self._environment, "PYTHONHASHSEED": "0"}
         try:
             await super().start()
         finally:
@@ -91,7 +110,11 @@ class PacedChild(Child):
 
     async def stop(self) -> None:
         """As in real time: time runs meanwhile, for what the process still waits for."""
-        await self._clock.paced(super().stop())
+        with self._clock.hold():
+            task = asyncio.ensure_future(super().stop())
+            await asyncio.sleep(0)
+            self._signals += 1  # time must not move before it has heard it
+        await self._clock.run_through(task)
 
     def freeze(self) -> None:
         """Stop it from running at all (SIGSTOP)."""
@@ -105,7 +128,8 @@ class PacedChild(Child):
 
     async def kill(self) -> None:
         """End it without warning."""
-        await super().kill()
+        with self._clock.hold():
+            await super().kill()
         self._gone()
 
     def close(self) -> None:
@@ -127,6 +151,8 @@ class PacedChild(Child):
             self._loop.remove_reader(self._bell)
             os.close(self._grants)
             self._grants = -1
+            # who waits for its end acts before time moves
+            self._clock.settle()
             self._participant.idle()
 
     def _now(self) -> int:

@@ -1,44 +1,50 @@
 """Whether anything is on its way between the processes of a world, so that time may move."""
 
-import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from sim.clock import VirtualClock
 from sim.paced.child import PacedChild
 from sim.paced.sockets import Sockets
+from sim.paced.threads import all_sleep
 from sim.participant import Participant
+from sim.patience import Patience
 
-_PATIENCE_S = 1.0
-"""Real time after which what a stopped process does not read no longer holds time up."""
 
-Held = frozenset[tuple[str, int]]
+class Server(Protocol):
+    """The broker: its process, None while it does not run, and whether somebody stopped it."""
+
+    @property
+    def pid(self) -> int | None:
+        """Process id."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still until somebody lets it run on."""
 
 
 class Network:
     """The broker and everybody's sockets: the kernel tells what is not yet read.
 
     Nothing can be on its way unless a process of ours has used a connection since it was last
-    found quiet.
+    found quiet, or something was done to one. What is on its way to a process that somebody froze
+    is not waited for. Raises PatienceError where something stays on its way for good.
     """
 
     def __init__(
         self,
         clock: VirtualClock,
         children: Callable[[], Sequence[PacedChild]],
-        broker: Callable[[], int | None],
+        broker: Server,
         stirs: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`broker` gives its process id, None while it does not run.
-
-        `stirs` tells how often the world itself has given something to a connection.
-        """
+        """`stirs` tells how often the world itself has given something to a process."""
         self._clock = clock
         self._children = children
         self._broker = broker
         self._stirs = stirs
-        self._quiet: tuple[int | None, ...] | None = None
-        self._since: float | None = None
-        self._stuck: Held = frozenset()
+        self._quiet: tuple[object, ...] | None = None
+        self._patience = Patience()
         self._sockets: dict[int, Sockets] = {}
         self._participant: Participant = clock.join("network", lambda *_: None, holds=self.holds)
 
@@ -47,10 +53,14 @@ class Network:
         before = self._mark()
         if before == self._quiet:
             return False
-        if self._anybody_runs() or not self._is_quiet() or self._anybody_runs():
+        if self._anybody_runs():
             return True
-        if self._mark() == before:
-            self._quiet, self._since = before, None
+        busy = self._busy()
+        if busy:
+            self._patience.wait(busy)
+        elif not self._anybody_runs() and self._mark() == before:
+            self._quiet = before
+            self._patience.rest()
             # who was asked before this may have been given something since
             self._clock.look_again()
         return True
@@ -64,38 +74,25 @@ class Network:
         self._participant.leave()
         self.let_go()
 
-    def _mark(self) -> tuple[int | None, ...]:
-        return (self._broker(), self._stirs(), *(child.touched for child in self._children()))
+    def _mark(self) -> tuple[object, ...]:
+        states = ((one.pid, one.frozen) for one in (self._broker, *self._children()))
+        touched = (child.touched for child in self._children())
+        return (*states, self._stirs(), *touched)
 
     def _anybody_runs(self) -> bool:
         return any(child.awake() for child in self._children())
 
-    def _is_quiet(self) -> bool:
-        broker = self._broker()
-        pids = [broker, *(child.pid for child in self._children())]
-        all_sockets = self._of({pid for pid in pids if pid is not None})
-        if broker is None:
-            return True
-        held = self._held(all_sockets) - self._stuck
-        # between a read and the write that follows, the broker runs
-        if not held and self._of_broker(broker) and not self._held(all_sockets) - self._stuck:
-            return True
-        return self._gives_up(self._held(all_sockets))
-
-    def _of_broker(self, broker: int) -> bool:
-        return broker not in self._sockets or self._sockets[broker].sleeps()
-
-    def _gives_up(self, held: Held) -> bool:
-        now = time.monotonic()
-        self._since = self._since or now
-        if now - self._since < _PATIENCE_S:
-            return False
-        self._stuck, self._since = held, None
-        return True
-
-    @staticmethod
-    def _held(all_sockets: Sequence[Sockets]) -> Held:
-        return frozenset[tuple[str, int]]().union(*(one.waiting() for one in all_sockets))
+    def _busy(self) -> list[str]:
+        """Return who has something to do, and what."""
+        everybody = (self._broker, *self._children())
+        frozen = {one.pid for one in everybody if one.frozen}
+        sockets = self._of({one.pid for one in everybody if one.pid is not None})
+        deaf = {end for one in sockets if one.pid in frozen for end in one.addresses()}
+        running = [one for one in sockets if one.pid not in frozen]
+        # between a read and the write that follows it runs, and what it wrote may lie there
+        told = _on_the_way(running, deaf)
+        told += [f"process {one.pid} runs" for one in running if not all_sleep(one.pid)]
+        return told or _on_the_way(running, deaf)
 
     def _of(self, pids: set[int]) -> list[Sockets]:
         for gone in self._sockets.keys() - pids:
@@ -106,3 +103,10 @@ class Network:
             except OSError:  # ended meanwhile
                 continue
         return list(self._sockets.values())
+
+
+def _on_the_way(sockets: Sequence[Sockets], deaf: set[tuple[object, ...]]) -> list[str]:
+    told = [f"process {one.pid} does not read {name}" for one in sockets for name in one.unread()]
+    for one in sockets:
+        told += [f"process {one.pid} cannot send {name}" for name in one.unsent(deaf)]
+    return told

@@ -1,17 +1,23 @@
-"""How many bytes wait in the sockets of another process, by copies of its descriptors.
+"""What waits in the sockets of another process, by copies of its descriptors.
 
-pidfd_getfd(2) needs what ptrace(2) needs: a process of ours. SIOCINQ, SIOCOUTQ: tcp(7).
+pidfd_getfd(2) needs what ptrace(2) needs: a process of ours. SIOCOUTQ: tcp(7).
 """
 
 import array
+import contextlib
 import ctypes
+import errno
 import fcntl
 import os
+import select
+import socket
 import termios
-from pathlib import Path
+from collections.abc import Container, Iterator
 
 _PIDFD_GETFD = 438
 _libc = ctypes.CDLL(None, use_errno=True)
+
+Address = tuple[object, ...]
 
 
 class Sockets:
@@ -22,62 +28,73 @@ class Sockets:
         self.pid = pid
         self._folder = f"/proc/{pid}/fd"
         self._pidfd = os.pidfd_open(pid)
-        self._copies: dict[str, int] = {}
+        self._copies: dict[str, socket.socket] = {}
 
-    def waiting(self) -> frozenset[tuple[str, int]]:
-        """Return each socket that holds bytes which its reader has not read, and how many.
+    def unread(self) -> Iterator[str]:
+        """Give the sockets with bytes, a connection or an end that it has not taken."""
+        self._follow()
+        poll = select.poll()
+        for copy in self._copies.values():
+            poll.register(copy, select.POLLIN | select.POLLRDHUP)
+        named = {copy.fileno(): name for name, copy in self._copies.items()}
+        for descriptor, event in poll.poll(0):
+            # one that was never connected hangs up, too
+            if event & (select.POLLIN | select.POLLRDHUP):
+                yield named[descriptor]
 
-        None while it is stopped: it reads nothing until somebody lets it run on.
-        """
-        if self._state() == "T":
-            return frozenset()
-        try:
-            self._follow()
-        except OSError:  # it is about to end
-            return frozenset()
-        counts = ((name, _bytes(copy)) for name, copy in self._copies.items())
-        return frozenset((name, count) for name, count in counts if count)
+    def unsent(self, deaf: Container[Address]) -> Iterator[str]:
+        """Give the sockets with bytes that are not at the other end yet, unless that is `deaf`."""
+        for name, copy in self._copies.items():
+            if _unsent(copy) and _peer(copy) not in deaf:
+                yield name
 
-    def sleeps(self) -> bool:
-        """Tell whether it waits for something, or is stopped or gone."""
-        return self._state() not in ("R", "D")
-
-    def _state(self) -> str:
-        # proc(5): "Z" also for one that is gone
-        try:
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return "Z"
+    def addresses(self) -> set[Address]:
+        """Return its own ends of TCP connections."""
+        self._follow()
+        ends = (copy for copy in self._copies.values() if copy.family == socket.AF_INET)
+        return {end.getsockname() for end in ends}
 
     def close(self) -> None:
         """Give the copies up."""
-        for copy in [*self._copies.values(), self._pidfd]:
-            os.close(copy)
+        for copy in self._copies.values():
+            copy.close()
         self._copies.clear()
+        os.close(self._pidfd)
 
     def _follow(self) -> None:
-        found = {}
-        for name in os.listdir(self._folder):  # noqa: PTH208
-            link = os.readlink(f"{self._folder}/{name}")  # noqa: PTH115
-            if link.startswith("socket:"):
-                found[link] = int(name)
+        # it may be about to end: then it has no sockets
+        found: dict[str, int] = {}
+        with contextlib.suppress(OSError):
+            found = dict(self._find())
         for gone in self._copies.keys() - found.keys():
-            os.close(self._copies.pop(gone))
-        for new in found.keys() - self._copies.keys():
+            self._copies.pop(gone).close()
+        for new in sorted(found.keys() - self._copies.keys()):
             copy = _libc.syscall(_PIDFD_GETFD, self._pidfd, found[new], 0)
-            if copy < 0:
-                number = ctypes.get_errno()
+            if copy >= 0:
+                self._copies[new] = socket.socket(fileno=copy)
+            elif (number := ctypes.get_errno()) not in (errno.EBADF, errno.ESRCH):
                 raise OSError(number, f"pidfd_getfd: {os.strerror(number)}")
-            self._copies[new] = copy
+
+    def _find(self) -> Iterator[tuple[str, int]]:
+        for name in os.listdir(self._folder):  # noqa: PTH208
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                link = os.readlink(f"{self._folder}/{name}")  # noqa: PTH115
+                if link.startswith("socket:"):
+                    yield link, int(name)
 
 
-def _bytes(descriptor: int) -> int:
+def _unsent(copy: socket.socket) -> bool:
     count = array.array("i", [0])
-    total = 0
-    for request in (termios.FIONREAD, termios.TIOCOUTQ):
-        try:
-            fcntl.ioctl(descriptor, request, count)
-        except OSError:  # one that listens
-            return 0
-        total += count[0]
-    return total
+    try:
+        fcntl.ioctl(copy, termios.TIOCOUTQ, count)
+    except OSError:  # one that listens
+        return False
+    return count[0] > 0
+
+
+def _peer(copy: socket.socket) -> Address | None:
+    try:
+        address = copy.getpeername()
+    except OSError:
+        return None
+    return address if isinstance(address, tuple) else None

@@ -5,6 +5,7 @@ import collections
 import contextlib
 import os
 import queue
+import random
 import select
 import selectors
 import sqlite3
@@ -16,6 +17,9 @@ from typing import Any
 
 from sim.paced.inside import Inside, Waiter
 from sim.shifted import sitecustomize
+
+_SELDOM_S = 900.0
+"""So long a thread of paho's waits for its sockets, then it looks at its keepalive."""
 
 _select, _write = select.select, os.write
 _start = threading.Thread.start
@@ -185,6 +189,11 @@ def take_over(inside: Inside) -> None:
     os.write = write  # type: ignore[assignment]
 
 
+def take_over_random(seed: str) -> None:
+    """Let what is drawn from the system's randomness (`secrets`) hang on the seed, too."""
+    random._urandom = random.Random(f"{seed} system").randbytes  # type: ignore[attr-defined]
+
+
 def _clocks(inside: Inside) -> None:
     def sleep(seconds: float) -> None:
         due = inside.due_in(seconds)
@@ -270,37 +279,61 @@ def take_over_silence() -> None:
     Uplink.heard = heard  # type: ignore[method-assign]
 
 
+class Selecting(Waiter):
+    """A thread of paho's that waits for its sockets, as select(2) does."""
+
+    _bells = threading.local()
+
+    def __init__(self, due: int, r: list[Any], w: list[Any]) -> None:
+        super().__init__(due)
+        if not hasattr(self._bells, "own"):
+            self._bells.own = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._bell: int = self._bells.own
+        self._sockets = (r, w)
+        self.ready: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
+
+    def wait(self) -> None:
+        """As the real one, without end."""
+        r, w = self._sockets
+        readable, writable, _ = _select([*r, self._bell], w, [])
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._bell)
+        self.ready = ([one for one in readable if one is not self._bell], writable, [])
+
+    def open(self) -> None:
+        """Wake it."""
+        self.woken = True
+        os.eventfd_write(self._bell, 1)
+
+
 def take_over_paho(inside: Inside) -> None:
     """Let paho's threads give their tokens back while they wait for the broker."""
     from paho.mqtt import client
 
-    resting: dict[int, list[bool]] = {}
+    resting: dict[int, Selecting] = {}
 
     def wait(r: list[Any], w: list[Any], x: list[Any], timeout: float) -> Any:
         ready = _select(r, w, x, 0)
-        if any(ready):
+        if any(ready) or timeout <= 0:
             return ready
-        poked = [False]
+        waiter = Selecting(inside.due_in(_SELDOM_S), r, w)
         with inside.lock:
-            resting.update({id(one): poked for one in r})
-            inside.rest()
-        try:
-            return _select(r, w, x, timeout)
-        finally:
-            with inside.lock:
-                for one in r:
-                    resting.pop(id(one), None)
-                if not poked[0]:
-                    inside.busy()
+            resting.update({id(one): waiter for one in r})
+        inside.park(waiter)
+        with inside.lock:
+            for one in r:
+                resting.pop(id(one), None)
+            if not waiter.woken:  # by its sockets
+                waiter.woken = True
+                inside.busy()
+        return waiter.ready
 
     real = client.Client._packet_queue
 
     def queue_packet(self: Any, *args: Any, **more: Any) -> Any:
-        with inside.lock:
-            poked = resting.get(id(self._sockpairR))
-            if poked and not poked[0]:
-                poked[0] = True
-                inside.busy()
+        waiter = resting.get(id(self._sockpairR))
+        if waiter:
+            inside.wake(waiter)
         return real(self, *args, **more)
 
     _connections(inside)

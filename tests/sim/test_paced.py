@@ -1,7 +1,10 @@
 """Gateway, broker and backend in virtual time: the programs themselves, hours in seconds."""
 
 import asyncio
+import contextlib
 import hashlib
+import os
+import signal
 
 import pytest
 
@@ -11,8 +14,10 @@ from sim.report import STORE, compute
 from sim.scenario import Scenario
 from sim.stage import play
 from sim.world import World
+from tests.sim.hindered import hindered
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+SEED = int(os.environ.get("SEED", "3"))
 START_NS = 1_788_739_200 * 10**9
 
 
@@ -55,18 +60,59 @@ async def _day(folder, image, hours):
     return compute(folder)
 
 
+def _flash(folder):
+    # each file has the microsecond at which it was written
+    return hashlib.sha256((folder / "d1" / "flash.img").read_bytes()).hexdigest()
+
+
 def _bytes(folder):
     return hashlib.sha256(b"".join(r.raw for r in stored.load(folder / STORE))).hexdigest()
 
 
 @pytest.mark.parametrize("hours", [1, pytest.param(24, marks=pytest.mark.soak)])
 def test_the_chain_in_virtual_time_stores_the_same_bytes_twice(image, tmp_path, hours):
+    """Also where the machine lets processes wait; then not only the records are the same."""
+    print("SEED", SEED)
     for name in ("one", "two"):
-        report = asyncio.run(_day(tmp_path / name, image, hours))
+        with hindered(SEED) if name == "two" else contextlib.nullcontext([1]) as stopped:
+            report = asyncio.run(_day(tmp_path / name, image, hours))
+        assert stopped
         assert report.differences == []
         assert report.agree
         assert report.records_expected == hours * 4 + 2
     assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
+    assert _flash(tmp_path / "one") == _flash(tmp_path / "two")
+
+
+STANDS_S = 3.0
+
+
+def test_time_waits_for_a_broker_that_the_machine_lets_wait(image, tmp_path):
+    async def scenario():
+        clock = VirtualClock(START_NS)
+        world = World(tmp_path / "run", 5, ["d1"], clock=clock, image=image)
+        try:
+            await world.begin()
+            await world.gateway.start()
+            await clock.advance(600)
+            world.dispensers["d1"].touch("lid", True)
+            begun = clock.now_ns
+            os.kill(world.broker.pid, signal.SIGSTOP)
+            task = asyncio.create_task(clock.advance(600))
+            await asyncio.sleep(STANDS_S)
+            stood = clock.now_ns - begun
+            os.kill(world.broker.pid, signal.SIGCONT)
+            await task
+            # what world's people stop is not waited for
+            world.broker.signal(signal.SIGSTOP)
+            world.dispensers["d1"].touch("lid", False)
+            await clock.advance(600)
+        finally:
+            await world.close()
+        # it is published after 50 s
+        assert stood < 60 * 10**9
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.soak

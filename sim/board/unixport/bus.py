@@ -32,6 +32,7 @@ _PAGE = {
     "now": uctypes.INT64 | control.NOW_AT,
     "free": uctypes.INT64 | control.FREE_AT,
     "heard": uctypes.INT64 | control.HEARD_AT,
+    "boot": uctypes.INT64 | control.BOOT_AT,
 }
 _in = bytearray(control.SIZE)
 _in_fields = uctypes.struct(uctypes.addressof(_in), FIELDS, uctypes.LITTLE_ENDIAN)

@@ -82,15 +82,14 @@ class IOQueue(core.IOQueue):
 
     def wait_io_event(self, dt):
         global _idle
-        if _page and _page.turn == _looked and not latched:
-            # nothing can have come
-            if not dt:
-                utime.ticks_us()  # who only waits for the time must see it move
-                return
-            if _passes(dt):
-                return
         if dt:
             _sample()
+        else:
+            utime.ticks_us()  # who only waits for the time must see it move
+        if _page and _page.turn == _looked and not latched:
+            # nothing can have come
+            if not dt or _passes(dt):
+                return
         while True:
             _idle = True
             try:
@@ -137,7 +136,8 @@ class IOQueue(core.IOQueue):
 
 def _passes(dt):
     # whether time could be moved without asking for it: as the launcher does, only faster
-    until = _page.now + dt * 1000
+    now = _page.now
+    until = now + dt * 1000 - (now - _page.boot) % 1000
     if dt < 0 or until >= _page.free or until >= _page.starves:
         return False
     _page.now = until

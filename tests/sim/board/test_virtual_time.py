@@ -164,9 +164,10 @@ def test_a_stimulus_comes_just_before_or_just_after_the_end_of_a_sleep(
             timer.cancel()
             await bench.board.power_cut()
         levels = [level for (level,) in lines(bench, b"level")]
-        # the sleep ends after 500 ms and the few microseconds that asking for the ticks takes
+        # it began up to a microsecond before the board was seen to wait, and asking for the ticks
+        # takes a few
         in_time = levels.count(lid.active)
-        assert 6 <= in_time < 20
+        assert 5 <= in_time < 20
         assert levels == [lid.active] * in_time + [1 - lid.active] * (20 - in_time)
 
     in_virtual_time(scenario)
