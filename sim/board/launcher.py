@@ -35,6 +35,7 @@ SHT_RELA = 4
 SHT_DYNSYM = 11
 PROT_READ_WRITE = 3
 PAGE = 4096
+LFLAG = 3  # of termios' settings
 RESIGNAL_S = 0.01
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -222,6 +223,16 @@ def patch_random(interpreter: Interpreter, seed: str) -> None:
     interpreter.patch("mp_hal_get_random", kind, get_random)
 
 
+def take_as_data() -> None:
+    """Let Ctrl-C be data from now on: at once, so one that strikes meanwhile is data, too."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    settings = termios.tcgetattr(0)
+    settings[LFLAG] &= ~termios.ISIG
+    termios.tcsetattr(0, termios.TCSANOW, settings)
+    signal.sigtimedwait([signal.SIGINT], 0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+
 def patch_getenv(interpreter: Interpreter, timer: Any, page: bytes | None) -> None:
     """Answer the board's own modules; everybody else gets the environment.
 
@@ -237,6 +248,8 @@ def patch_getenv(interpreter: Interpreter, timer: Any, page: bytes | None) -> No
             lib.mp_sched_lock()
         elif name == b"\x01unlock":
             lib.mp_sched_unlock()
+        elif name == b"\x01data":
+            take_as_data()
         elif name == b"\x01interrupt":
             lib.mp_sched_unlock()
             lib.mp_sched_keyboard_interrupt()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 LASTS_S = (*(0.001, 0.02, 0.05) * 6, 3.0)
 """At most: mostly as long as others have the processor, seldom longer than a time-out."""
-APART_S = 0.05
+APART_S = 0.15
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 import gc
 import os
 import termios
+from os import getenv
 
 import bus
 import micropython
@@ -25,9 +26,12 @@ def _copy(module, names):
 
 def kbd_intr(char):
     # the Unix port would let SIGINT kill the process; here the terminal makes 0x03 data or Ctrl-C
-    settings = termios.tcgetattr(0)
-    settings[_LFLAG] = settings[_LFLAG] | _ISIG if char == 3 else settings[_LFLAG] & ~_ISIG
-    termios.tcsetattr(0, termios.TCSANOW, settings)
+    # first of all, for this is to be as quick as on a chip
+    getenv("\x01data")
+    if char == 3:
+        settings = termios.tcgetattr(0)
+        settings[_LFLAG] |= _ISIG
+        termios.tcsetattr(0, termios.TCSANOW, settings)
 
 
 class Micropython:
