@@ -12,7 +12,13 @@ import msgspec
 
 from gateway import config
 from gateway.modem.explain import Explained, explain
+from gateway.modem.lines import MAX_LINE
 
+_BLOCK = 1 << 16
+_MOST_JSON = 1 << 20
+"""Bytes of a line; no modem says so much at once."""
+_MOST_HELD = 1000
+"""Lines of one conversation; what follows is told as coming by itself."""
 _CONFIG = Path("/etc/dosewire/gateway.toml")
 _EPILOG = """\
 a running gateway holds the modem's port: `status` asks it, `supervise` works while it is stopped
@@ -27,7 +33,7 @@ class Request(msgspec.Struct, frozen=True):
 
     raw: str
     command: str | None = None
-    id: str | None = None
+    id: str | int | float | None = None
 
 
 def main(argv: list[str]) -> int:
@@ -93,12 +99,31 @@ def _supervise(arguments: argparse.Namespace) -> int:
 
 def _explain(arguments: argparse.Namespace) -> int:
     try:
-        raw = sys.stdin.buffer.read() if arguments.file is None else arguments.file.read_bytes()
+        stream = sys.stdin.buffer if arguments.file is None else arguments.file.open("rb")
+        with stream:
+            told = explain_jsonl(_lines(stream)) if arguments.jsonl else explain_capture(stream)
+            return _print(told, sys.stdout)
     except OSError as error:
-        print(f"{arguments.file}: {error.strerror}", file=sys.stderr)
+        print(f"{arguments.file or 'standard input'}: {error.strerror}", file=sys.stderr)
         return 2
-    lines = explain_jsonl(raw.splitlines()) if arguments.jsonl else explain_capture(raw)
-    return _print(lines, sys.stdout)
+
+
+def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield lines; of one that is too long its beginning, which is no JSON."""
+    while line := stream.readline(_MOST_JSON):
+        yield line
+        while len(line) == _MOST_JSON and line[-1:] != b"\n":
+            line = stream.readline(_MOST_JSON)
+
+
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield what stands between CRs and LFs; what is too long is cut, and no line of a modem."""
+    rest = b""
+    while block := stream.read(_BLOCK):
+        *whole, rest = (rest + block).replace(b"\r", b"\n").split(b"\n")
+        yield from whole
+        rest = rest[: MAX_LINE + 1]
+    yield rest
 
 
 def _print(lines: Iterable[str], to: IO[str]) -> int:
@@ -117,11 +142,15 @@ def explain_jsonl(lines: Iterable[bytes]) -> Iterator[str]:
     for line in lines:
         if not line.strip():
             continue
+        answer: dict[str, Any] = {"id": None}
         try:
             asked = msgspec.json.decode(line, type=Request)
-            answer: dict[str, Any] = {"id": asked.id, **_explained(asked)}
-        except (msgspec.DecodeError, UnicodeEncodeError) as error:
-            answer = {"id": None, "error": str(error)}
+            answer["id"] = asked.id
+            answer |= _explained(asked)
+        except UnicodeEncodeError:
+            answer["error"] = "raw: a character above U+00FF; bytes are given as latin-1 text"
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            answer["error"] = str(error)
         yield json.dumps(answer, ensure_ascii=False)
 
 
@@ -132,22 +161,30 @@ def _explained(asked: Request) -> dict[str, Any]:
     return found
 
 
-def explain_capture(raw: bytes) -> Iterator[str]:
-    """Explain a capture with echo in plain words: each line that is a command begins a new one."""
+def explain_capture(stream: IO[bytes]) -> Iterator[str]:
+    """Explain a capture with echo in plain words: each line that is a command begins a new one.
+
+    Nothing that a terminal would take for more than text is left in them.
+    """
     text: str | None = None
     held: list[bytes] = []
-    for line in raw.replace(b"\r", b"\n").split(b"\n"):
+    for line in _pieces(stream):
         stripped = line.strip().decode("latin-1")
-        if stripped[:2].upper() == "AT" and stripped != text:
-            yield from _words(text, held)
-            text, held = stripped, []
-        else:
+        echo = stripped == text and not held
+        if (stripped[:2].upper() == "AT" and not echo) or len(held) >= _MOST_HELD:
+            yield from map(_shown, _words(text, held))
+            text, held = (stripped if stripped[:2].upper() == "AT" else None), []
+        if stripped and stripped != text:
             held.append(line)
-    yield from _words(text, held)
+    yield from map(_shown, _words(text, held))
+
+
+def _shown(text: str) -> str:
+    return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text)
 
 
 def _words(text: str | None, held: list[bytes]) -> Iterator[str]:
-    raw = b"".join(b"\r\n" + line + b"\r\n" for line in held if line.strip())
+    raw = b"".join(b"\r\n" + line + b"\r\n" for line in held)
     if text is None and not raw:
         return
     found = explain(text, [raw])

@@ -1,13 +1,17 @@
 """`modem explain`: JSON lines for programs, plain words for people, bad input answered."""
 
+import io
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from gateway.modem.cli import explain_capture, explain_jsonl, main
+from gateway.modem.cli import _lines, explain_capture, explain_jsonl, main
 from tests.support.gateway import ROOT
 
 
@@ -32,13 +36,55 @@ def test_jsonl() -> None:
 
 def test_a_capture_in_plain_words() -> None:
     raw = b"\r\nRDY\r\nAT+CSQ\r\r\n+CSQ: 99,99\r\n\r\nOK\r\nAT+CPIN?\r\r\n+CME ERROR: 10\r\n"
-    assert list(explain_capture(raw)) == [
+    assert list(explain_capture(io.BytesIO(raw))) == [
         "by itself: RDY",
         "AT+CSQ: OK",
         "  csq: nothing that can be understood",
         "AT+CPIN?: +CME ERROR",
         "  error: class +CME ERROR, code 10",
     ]
+
+
+def test_a_command_that_is_repeated_is_answered_each_time() -> None:
+    once = b"AT+CSQ\r\r\n+CSQ: 99,99\r\n\r\nOK\r\n"
+    # sent, and shown once more as its echo
+    raw = b"AT+CSQ\r\n" + once * 3
+    assert list(explain_capture(io.BytesIO(raw))).count("AT+CSQ: OK") == 3
+
+
+@given(st.binary(max_size=400))
+@example(b"AT\x1b]0;title\x07\r\nOK\r\n")
+@example(b"\x9b31mred\r\n")
+@example(b"AT\0\r\nO\0K\r\n")
+def test_nothing_reaches_a_terminal_but_text(raw: bytes) -> None:
+    for line in explain_capture(io.BytesIO(raw)):
+        assert line.isprintable(), line
+
+
+def test_lines_without_end_cost_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Endless(io.RawIOBase):
+        left = 300
+
+        def read(self, size: int = -1) -> bytes:
+            self.left -= 1
+            return b"A" * size if self.left > 0 else b""
+
+        def readline(self, size: int | None = -1) -> bytes:
+            return self.read(size or 0)
+
+    tracemalloc.start()
+    told = [*explain_capture(Endless()), *explain_jsonl(_lines(Endless()))]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 8 << 20, "20 and 300 MB were read"
+    assert len(told) == 2 and "error" in json.loads(told[1])
+
+
+def test_ids_come_back_as_they_were() -> None:
+    lines = [b'{"id":7,"raw":"\\r\\nRDY\\r\\n"}', '{"id":"x","raw":"\u20ac"}'.encode()]
+    got = [json.loads(line) for line in explain_jsonl(lines)]
+    assert [one["id"] for one in got] == [7, "x"]
+    assert got[0]["urc"] == ["RDY"] and "latin-1" in got[1]["error"]
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
