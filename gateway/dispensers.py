@@ -27,7 +27,6 @@ _log = logging.getLogger(__name__)
 _WRITE_WITHIN = 2.0
 _REOPEN_MIN = 0.05
 _REOPEN_MAX = 2.0
-_DAMAGED = ("fcs", "short", "long")
 _GARBAGE_LOG_EVERY = 10.0
 _SILENCES = 2
 _LOOK_EVERY = 10.0
@@ -195,11 +194,10 @@ class PortTask:
             await self._carry_out(port, actions)
 
     def _take(self, deframer: Deframer, data: bytes) -> list[Action]:
-        damaged = sum(deframer.counts[kind] for kind in _DAMAGED)
+        before = deframer.damaged
         frames = deframer.feed(data)
-        damaged = sum(deframer.counts[kind] for kind in _DAMAGED) - damaged
-        if damaged:
-            self._garbage(damaged)
+        if deframer.damaged > before:
+            self._garbage(deframer.damaged - before)
         self._babble = 0 if frames else self._babble + len(data)
         if frames:
             self._trouble = ""
@@ -218,7 +216,8 @@ class PortTask:
             action = todo.popleft()
             if isinstance(action, Send):
                 data = framing.encode(action.frame)
-                self._watch.sent(data)
+                if self._session.state is State.GREETING:
+                    self._watch.sent(data)
                 await port.write(data, _WRITE_WITHIN)
             elif isinstance(action, Reopen):
                 raise _SilentError(action.reason)

@@ -58,9 +58,15 @@ class Deframer:
     """
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter(bytes=0, fcs=0, short=0, long=0)
         self._rest = bytearray()
         self._too_long = False
+
+    @property
+    def damaged(self) -> int:
+        """Frames that were passed over."""
+        counts = self.counts
+        return counts["fcs"] + counts["short"] + counts["long"]
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take bytes from the line, return the good frames that end in them."""
