@@ -47,8 +47,7 @@ class Fault:
         """Strike, and write that down. Raises FaultError."""
         self.target = self.target or self.first(world)
         self.check(world)
-        flight = InFlight(world.folder)
-        evidence = unstored(world, flight)
+        evidence = self.evidence(world)
         self._before = {n: d.board.operations for n, d in world.dispensers.items()}
         dispenser = self.target if self.target in world.dispensers else ""
         world.fault(self.name, evidence, dispenser, part=self.target)
@@ -72,16 +71,27 @@ class Fault:
         """Undo it."""
         raise NotImplementedError
 
+    def evidence(self, world: World) -> str:
+        """Say what is at its hop when it strikes, "" if nothing is: what nobody has stored."""
+        return unstored(world, InFlight(world.folder))
+
     def observed(self, world: World) -> str:
         """Say what came while it lasted, "" if nothing did."""
+        return "; ".join(filter(None, [self.written(world), self.evidence(world)]))
+
+    def written(self, world: World) -> str:
+        """Say what dispensers wrote to their flash while it lasted: records, nothing else.
+
+        The dispenser that is hit, all of them if it is another part.
+        """
         writes = {
             name: d.board.operations - self._before.get(name, 0)
             for name, d in world.dispensers.items()
+            if self.target == name or self.target not in world.dispensers
         }
-        told = [
+        return "; ".join(
             f"{name}: {count} flash writes meanwhile" for name, count in writes.items() if count
-        ]
-        return "; ".join([*told, *filter(None, [unstored(world, InFlight(world.folder))])])
+        )
 
 
 class OfDispenser(Fault):
@@ -91,6 +101,11 @@ class OfDispenser(Fault):
     def parts(cls, dispensers: Iterable[str], _gateways: Iterable[str]) -> list[str]:
         """Return the dispensers' names."""
         return list(dispensers)
+
+    def evidence(self, world: World) -> str:
+        """Say which inputs are active: what is in a spool has left the dispenser."""
+        active = ", ".join(sorted(self.dispenser(world).active))
+        return f"{self.target}: {active} active" if active else ""
 
     def emulated(self, world: World) -> EmulatedBoard:
         """Return the emulated board of the one that is hit. Raises FaultError or WorldError."""

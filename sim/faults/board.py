@@ -5,7 +5,7 @@ from collections import Counter
 from typing import ClassVar
 
 from sim.clock import Timer
-from sim.faults.base import Fault, OfDispenser
+from sim.faults.base import Fault, OfDispenser, unstored
 from sim.inflight import InFlight
 from sim.world import World
 
@@ -26,12 +26,6 @@ class PowerCut(OfDispenser):
         async with self.dispenser(world).held:
             if self.dispenser(world).board.state == "off":
                 await self.dispenser(world).power_on()
-
-    def observed(self, world: World) -> str:
-        """Say what it cut short."""
-        active = sorted(self.dispenser(world).active)
-        told = [f"{self.target}: {', '.join(active)} active over the cut"] if active else []
-        return "; ".join([*told, *filter(None, [super().observed(world)])])
 
 
 class PowerCutInWrite(PowerCut):
@@ -104,8 +98,9 @@ class BrownOut(OfDispenser):
         await self._task
 
     def observed(self, world: World) -> str:
-        """Say how often."""
-        return f"{self.target}: {self.times} cuts; {super().observed(world)}"
+        """Say how often, if anything came."""
+        came = super().observed(world)
+        return f"{self.target}: {self.times} cuts; {came}" if came else ""
 
 
 class Lost(OfDispenser):
@@ -113,6 +108,10 @@ class Lost(OfDispenser):
 
     name = "dispenser_lost"
     needs = frozenset({"power", "cable"})
+
+    def evidence(self, world: World) -> str:
+        """Say what a spool alone holds from now on."""
+        return unstored(world, InFlight(world.folder))
 
     async def strike(self, world: World) -> None:
         """Take it away for ever."""
@@ -182,10 +181,10 @@ class NoisyLine(OfDispenser):
             self._arrive(sender)
 
     def observed(self, world: World) -> str:
-        """Say what was done to how many pieces."""
+        """Say what was done to how many pieces, if anything came."""
         told = ", ".join(f"{count} {how}" for how, count in sorted(self.hurt.items()))
-        hurt = f"{self.target}: pieces {told}" if told else ""
-        return "; ".join(filter(None, [hurt, super().observed(world)]))
+        came = super().observed(world)
+        return f"{self.target}: pieces {told}; {came}" if told and came else ""
 
     def _tamper(self, sender: str, data: bytes) -> bytes:
         how = self.rng.choice(("flipped", "lost", "doubled", "late"))

@@ -135,7 +135,7 @@ class UnsyncedLost(OfGateway):
         came = Fault.observed(self, world)
         await self.mend(world)
         told = f"{self.lost} of {self.held} records of the spool gone"
-        world.healed(self.name, "; ".join(filter(None, [came, told])), self.target)
+        world.healed(self.name, f"{came}; {told}" if came else "", self.target)
 
     async def mend(self, world: World) -> None:
         """As said; `held` and `lost` count records of the spool before and by it."""

@@ -37,9 +37,9 @@ class BrokerSlow(OfServer):
         self._thaw(world)
 
     def observed(self, world: World) -> str:
-        """Say how often."""
-        told = f"{self.target}: {self.pauses} pauses"
-        return "; ".join(filter(None, [told, super().observed(world)]))
+        """Say how often, if anything came."""
+        came = super().observed(world)
+        return f"{self.target}: {self.pauses} pauses; {came}" if came else ""
 
     def _freeze(self, world: World) -> None:
         world.broker.signal(signal.SIGSTOP)

@@ -20,7 +20,7 @@ SCENARIOS = (
         expect=(
             count("dose", 3),
             count("response", 1, button=2),
-            faults("gateway_killed", "power_cut", "rtc_cell_empty"),
+            faults("gateway_killed", "rtc_cell_empty"),
         ),
     ),
     Scenario(
