@@ -33,6 +33,7 @@ class Device:
         self._touches = session.touches
         self._lights: list[Element] = []
         self._keys: dict[str, Element] = {}
+        self._holding: set[str] = set()
         self._shown: object = None
         with ui.element("section").classes("device") as self._body:
             self._body.props(f'aria-label="dispenser {dispenser.name}"')
@@ -91,10 +92,23 @@ class Device:
         key = _text("button", text).props(f'type=button aria-pressed=false aria-label="{label}"')
         self._keys[name] = key
         for event in _HELD:
-            key.on(event, lambda: self._touches.press(self._dispenser, name), js_handler=_ONCE)
+            key.on(event, lambda: self._hold(name), js_handler=_ONCE)
         for event in _LET_GO:
-            key.on(event, lambda: self._touches.release(self._dispenser, name))
+            key.on(event, lambda: self._let_go(name))
         return key
+
+    async def _hold(self, name: str) -> None:
+        self._holding.add(name)
+        await self._touches.press(self._dispenser, name)
+
+    async def _let_go(self, name: str) -> None:
+        self._holding.discard(name)
+        await self._touches.release(self._dispenser, name)
+
+    async def leave(self) -> None:
+        """Let go of what is held: its browser is gone, or looks at another dispenser."""
+        for name in sorted(self._holding):
+            await self._let_go(name)
 
     def refresh(self) -> None:
         """Show what changed since the last look."""

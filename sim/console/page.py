@@ -6,7 +6,7 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
-from nicegui import ui
+from nicegui import background_tasks, ui
 
 from sim.console.clockface import ClockFace
 from sim.console.device import Device
@@ -75,6 +75,7 @@ class Page:
         self._shown = next(iter(session.world.dispensers))
         self._tone = 0
         self._seen = "ways"
+        self._device: Device | None = None
         self._views: dict[str, ui.html] = {}
         ui.add_css(STYLE)
         ui.add_head_html(_TONE)
@@ -85,6 +86,11 @@ class Page:
         self._show(self._shown)
         self._look("ways")
         self._timer = ui.timer(_REFRESH_S, self._refresh)
+        ui.context.client.on_disconnect(self._leave)
+
+    async def _leave(self) -> None:
+        if self._device is not None:
+            await self._device.leave()
 
     def _head(self) -> None:
         with ui.element("header").classes("dw-head"):
@@ -108,6 +114,8 @@ class Page:
     def _show(self, name: str) -> None:
         self._shown = name
         self._picker.choose(name)
+        if self._device is not None:
+            background_tasks.create(self._device.leave())
         self._place.clear()
         with self._place:
             self._device = Device(self._session, self._session.world.dispensers[name])
@@ -163,11 +171,13 @@ class Page:
             ui.navigate.reload()
             return
         parts = (
-            self._clock, self._picker, self._device, self._guide, self._lanes, self._fleet,
-            self._faults, self._states,
+            self._clock, self._picker, self._guide, self._lanes, self._fleet, self._faults,
+            self._states,
         )  # fmt: skip
         for part in parts:
             part.refresh()
+        if self._device is not None:
+            self._device.refresh()
         self._say()
         self._hear()
 

@@ -26,13 +26,14 @@ class Touches:
             await self._touch(dispenser, name, True)
 
     async def release(self, dispenser: Dispenser, name: str) -> None:
-        """End it, not before the firmware can have seen it."""
+        """End it, not before the firmware can have seen it; who ends a run lets go of all."""
         began = self._since.pop((dispenser.name, name), None)
         if began is None:
             return
         left = HELD_S - (self._world.clock.now_ns - began) / 1e9
         await self._world.clock.sleep(max(left, 0))
-        await self._touch(dispenser, name, False)
+        if self._runs():
+            await self._touch(dispenser, name, False)
 
     async def lid(self, dispenser: Dispenser) -> None:
         """Open the lid, or close it; a hand still inside comes out first."""

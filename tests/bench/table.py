@@ -9,6 +9,7 @@ from tests.support.micropython import ROOT
 BEGIN = "<!-- figures: made by `make bench BENCH={name}` -->"
 END = "<!-- end of figures -->"
 PAGES = {
+    "console": ROOT / "docs" / "console.md",
     "firmware": ROOT / "docs" / "firmware.md",
     "gateway": ROOT / "docs" / "gateway.md",
     "sim": ROOT / "docs" / "simulator.md",

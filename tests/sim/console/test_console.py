@@ -149,6 +149,16 @@ def test_a_pulled_plug_is_seen_and_put_back(console: Console) -> None:
         until(lambda: stored(run, 36) > answers, "response after the plug came back")
 
 
+@pytest.mark.slow
+def test_a_browser_that_goes_lets_go_of_what_it_held(console: Console) -> None:
+    with browser(1024, 768) as view:
+        page = ready(view, console.address)
+        page.get_by_role("button", name="button 2, moderate").hover()
+        page.mouse.down()
+        until(lambda: "button2" in left_active(console.run), "the button to be held")
+    until(lambda: not left_active(console.run), "the button to be let go")
+
+
 @pytest.mark.soak
 def test_coverage_goes_and_comes_back(tmp_path: Path, cache: Path) -> None:
     """The panel tells noted while nothing passes, and delivered by itself afterwards."""
@@ -208,6 +218,7 @@ def test_what_was_done_is_saved_checked_and_played_again(console: Console) -> No
         expect(clinic.get_by_text("P-d1")).to_be_visible()
         expect(clinic.get_by_text("Heard today")).to_be_visible()
         view.picture("console-clinic")
+        by_key(page, "the way of each record")
         something_of_everything(page, run)
         somebody_lives_here(page, run)
         by_key(page, "save what I did")
