@@ -118,8 +118,13 @@ def judge(scenario: Scenario, folder: Path, report: Report) -> list[str]:
     wrong = list(report.differences)
     if report.chain != "verified":
         wrong.append(f"chain breaks at {report.chain}")
+    return wrong + unmet(scenario, folder, report)
+
+
+def unmet(scenario: Scenario, folder: Path, report: Report) -> list[str]:
+    """Return which expectations of a scenario a finished run does not meet."""
     outcome = Outcome(folder, report, scenario.start_ns)
-    return wrong + [told for expect in scenario.expect if (told := expect(outcome))]
+    return [told for expect in scenario.expect if (told := expect(outcome))]
 
 
 def write(folder: Path, results: Sequence[Result]) -> None:

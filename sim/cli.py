@@ -192,8 +192,12 @@ def console(
 def verify(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
 ) -> None:
-    """Compute a run's report anew from its files and compare it with the one it wrote."""
-    from sim.verify import VerifyError
+    """Compute a run's report anew from its files and compare it with the one it wrote.
+
+    What the run's story wants is looked at again, too, if it is one of `sim list`. Exit codes: 0
+    ledger and backend agree, the story holds and the report says what the files say; 1 otherwise.
+    """
+    from sim.verify import VerifyError, story
     from sim.verify import verify as recompute
 
     console = Console(highlight=False, soft_wrap=True)
@@ -203,11 +207,12 @@ def verify(
         print(f"dosewire sim verify: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
     _show(report, console)
-    for line in unlike:
+    unmet = story(run, report)
+    for line in [*unmet, *unlike]:
         console.print(line, markup=False)
     told = "confirmed" if not unlike else "NOT what the files say"
-    console.print(f"report: {told}")
-    raise typer.Exit(0 if report.agree and not unlike else 1)
+    console.print(f"report: {told}{'; the story does NOT hold' if unmet else ''}")
+    raise typer.Exit(0 if report.agree and not (unlike or unmet) else 1)
 
 
 def _show(report: Report, console: Console) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import msgspec
 
+from sim import batch
 from sim.report import REPORT, Report, compute
+from sim.scenarios import SCENARIOS
 
 
 class VerifyError(ValueError):
@@ -28,6 +30,21 @@ def verify(run: Path) -> tuple[Report, list[str]]:
         for name in names
         if getattr(told, name) != getattr(found, name)
     ]
+
+
+def story(run: Path, report: Report) -> list[str]:
+    """Return what the story of a run wants and its files do not show; nothing where it has none.
+
+    Raises OSError or sqlite3.Error.
+    """
+    try:
+        kept = batch.kept(run)
+    except (OSError, msgspec.MsgspecError):
+        return []
+    scenario = SCENARIOS.get(kept.scenario)
+    if scenario is None or f" {scenario.name} " not in kept.replay:  # one of a file
+        return []
+    return batch.unmet(scenario, run, report)
 
 
 def _told(path: Path) -> Report:

@@ -6,6 +6,7 @@ import os
 import ssl
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -193,3 +194,9 @@ def test_every_fault_strikes_in_a_story():
     elsewhere = {name for name, fault in FAULTS.items() if issubclass(fault, OfModem)}
     assert played <= set(FAULTS)
     assert set(FAULTS) - played - elsewhere == real_time
+
+
+def test_the_page_names_every_fault():
+    text = (Path(__file__).parent.parent.parent / "docs" / "simulator.md").read_text()
+    named = {name for name in FAULTS if f"`{name}`" in text}
+    assert {name.partition("_")[0] for name in FAULTS.keys() - named} == {"cell", "modem"}

@@ -16,6 +16,7 @@ from sim.scenario import Scenario
 from sim.scenario_file import ScenarioFileError, dump, load
 from sim.techs import DEEDS
 
+PAGE = Path(__file__).parent.parent.parent / "docs" / "simulator.md"
 TEXT = """
 name = "mine"
 story = "Somebody presses once."
@@ -85,6 +86,13 @@ def test_what_is_no_scenario_is_named(tmp_path: Path, old: str, new: str, said: 
     with pytest.raises(ScenarioFileError, match=r"(?i)" + said) as caught:
         load(written(tmp_path, TEXT.replace(old, new)))
     assert str(caught.value).startswith(str(tmp_path))
+
+
+def test_the_example_of_the_page_is_a_scenario(tmp_path: Path) -> None:
+    text = PAGE.read_text().split("```toml\n")[1].split("```")[0]
+    scenario = load(written(tmp_path, text))
+    assert scenario.faults() == {"broker_down"}
+    assert {action.dispenser for action in scenario.actions(1)} == {"", "d1", "d2"}
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from sim.audit import ALTERED
+from sim.batch import SCENARIO, Result
 from sim.report import REPORT, compute
-from sim.verify import VerifyError, verify
+from sim.verify import VerifyError, story, verify
 from tests.sim.runs import EPOCH, Run
 
 
@@ -27,6 +28,23 @@ def refuse(run, seq):
 def test_an_honest_report_is_confirmed(run):
     report, unlike = verify(run.folder)
     assert (unlike, report.agree) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("word", "unmet"),
+    [
+        ("first-day", ["3 records of dose, not 2"]),
+        ("house-move", ["3 records of dose, not 4", "fault without effect: cable_out"]),
+        ("first-day.toml", []),  # a file's, whatever it calls its story
+        ("", []),
+    ],
+)
+def test_what_a_story_wants_is_looked_at_again(run, word, unmet):
+    if word:
+        replay = f"dosewire sim run {word} --seed 5"
+        result = Result(scenario=word.removesuffix(".toml"), story="", seed=5, replay=replay)
+        (run.folder / SCENARIO).write_bytes(msgspec.json.encode(result))
+    assert story(run.folder, compute(run.folder)) == unmet
 
 
 def test_a_run_may_be_moved(run, tmp_path_factory):
