@@ -32,11 +32,17 @@ class Delivering:
         return self._transfer.due(now) if self._transfer is not None else None
 
     def take(self, frame: Frame, now: float) -> bool:
-        """Take a frame if it is an answer to the release; raises WireError if malformed."""
+        """Take a frame if it is an answer to the release; tell whether it was."""
         if self._transfer is None or not frame.reply:
             return False
+        try:
+            return self._is_answer(self._transfer, frame, now)
+        except wire.WireError:
+            return False  # told where such a message is taken otherwise
+
+    def _is_answer(self, transfer: Transfer, frame: Frame, now: float) -> bool:
         if frame.type == MessageType.release_begin:
-            self._transfer.take(frame.body, now)
+            transfer.take(frame.body, now)
             return True
         if frame.type == MessageType.error:
             error = wire.parse(schema.Error, frame.body)

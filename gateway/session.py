@@ -104,7 +104,7 @@ class Session:
         answered = self._orders.take(frame)
         if answered is not None:
             return [Answered(self.dispenser, *answered), *self._next_order(now)]
-        if self._of_release(frame, now):
+        if self._delivering.take(frame, now):
             return self._next_piece(now)
         if frame.type == MessageType.hello:
             return self._hello(frame, now)
@@ -180,12 +180,6 @@ class Session:
         self._delivering.give(order, transfer, self._greeted_hello())
         return self._next_piece(now)
 
-    def _of_release(self, frame: Frame, now: float) -> bool:
-        try:
-            return self._delivering.take(frame, now)
-        except wire.WireError:
-            return False  # told where such a message is taken otherwise
-
     def _next_piece(self, now: float) -> list[Action]:
         ended = self._delivering.ended()
         if ended is not None:
@@ -194,18 +188,15 @@ class Session:
         if self.state is not State.READING or self._reading.expected < self._greeted_hello().next:
             return []
         message = self._delivering.due(now)
-        if message is None:
-            return []
-        self._ref = (self._ref + 1) & 0xFF
-        return [Send(Frame(*message, self._ref))]
+        return [] if message is None else [self._frame(*message)]
 
     def _next_order(self, now: float) -> list[Action]:
         order = self._orders.due(now) if self.state is State.READING else None
         if order is None:
             return []
-        self._ref = (self._ref + 1) & 0xFF
+        send = self._frame(order.type, order.body)
         self._orders.given(self._ref, now)
-        return [Send(Frame(order.type, order.body, self._ref))]
+        return [send]
 
     # ---- HELLO ------------------------------------------------------------------------------
 
@@ -371,8 +362,11 @@ class Session:
         self.deadline = now + seconds
 
     def _send(self, message: DataclassMixin) -> Send:
+        return self._frame(_MESSAGE_OF[type(message)], wire.build(message))
+
+    def _frame(self, kind: int, body: bytes) -> Send:
         self._ref = (self._ref + 1) & 0xFF
-        return Send(Frame(_MESSAGE_OF[type(message)], wire.build(message), self._ref))
+        return Send(Frame(kind, body, self._ref))
 
     def _greeted_hello(self) -> schema.Hello:
         if self.hello is None:
