@@ -6,6 +6,7 @@ lines do not drop when the gateway ends. termios(3).
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import termios
@@ -32,6 +33,7 @@ class SerialPort:
         self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._waiter: asyncio.Future[None] | None = None
         self._woken = self._watched = False
+        self._taken = b""
         try:
             _lock(self._fd)
             _make_raw(self._fd)
@@ -45,6 +47,9 @@ class SerialPort:
             self._loop.add_reader(self._fd, self._readable)
             self._watched = True
         await self._wait(timeout)
+        if self._taken:
+            data, self._taken = self._taken, b""
+            return data
         try:
             data = os.read(self._fd, _BLOCK)
         except BlockingIOError:
@@ -101,8 +106,11 @@ class SerialPort:
             # whoever reads is busy elsewhere: what comes can wait in the kernel
             self._loop.remove_reader(self._fd)
             self._watched = False
-        else:
-            self._ready()
+            return
+        # at once, or it is told of once more before the reader runs; it meets errors by itself
+        with contextlib.suppress(OSError):
+            self._taken += os.read(self._fd, _BLOCK)
+        self._ready()
 
     def _ready(self) -> None:
         if self._waiter is not None:
