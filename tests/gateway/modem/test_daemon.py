@@ -191,7 +191,7 @@ def _python(code: str) -> str:
         ('power = ["uhubctl"]', "modem.power: 'uhubctl' must be the absolute path"),
         ('witness = ["ns.example"]', "modem.witness"),
         ('interface = "../etc"', "modem.interface"),
-        ("color = 1", "unknown field `color`"),
+        ("color = 1", "unknown key `color`"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, pki: Pki, text: str, says: str) -> None:
