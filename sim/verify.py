@@ -50,5 +50,7 @@ def story(run: Path, report: Report) -> list[str]:
 def _told(path: Path) -> Report:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Report)
+    except FileNotFoundError as error:
+        raise VerifyError(f"no {path.name}: no run's folder, or one that was broken off") from error
     except msgspec.MsgspecError as error:
         raise VerifyError(f"{path.name}: {error}") from error

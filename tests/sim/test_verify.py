@@ -138,6 +138,12 @@ def test_a_damaged_run_folder_is_one_clear_error(run, name, how):
         verify(run.folder)
 
 
+def test_a_run_without_a_report_is_told_from_a_damaged_one(run):
+    (run.folder / REPORT).unlink()
+    with pytest.raises(VerifyError, match="no report.json: no run's folder, or one that was brok"):
+        verify(run.folder)
+
+
 @pytest.mark.parametrize(("cleared", "agree"), [(None, False), (1, True)])
 def test_an_alarm_is_named_until_it_is_cleared(run, cleared, agree):
     run.sql(
