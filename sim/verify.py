@@ -51,6 +51,7 @@ def _told(path: Path) -> Report:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Report)
     except FileNotFoundError as error:
-        raise VerifyError(f"no {path.name}: no run's folder, or one that was broken off") from error
+        told = f"no {path.name}: no run's folder, or one that was broken off"
+        raise VerifyError(told) from error
     except msgspec.MsgspecError as error:
         raise VerifyError(f"{path.name}: {error}") from error

@@ -140,7 +140,7 @@ def test_a_damaged_run_folder_is_one_clear_error(run, name, how):
 
 def test_a_run_without_a_report_is_told_from_a_damaged_one(run):
     (run.folder / REPORT).unlink()
-    with pytest.raises(VerifyError, match="no report.json: no run's folder, or one that was brok"):
+    with pytest.raises(VerifyError, match="no run's folder, or one that was broken off"):
         verify(run.folder)
 
 
