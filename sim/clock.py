@@ -27,7 +27,8 @@ START_NS = 1_767_225_600 * 10**9  # 2026-01-01 UTC, where a virtual world begins
 
 _US = 1000
 _PASSES = 16  # of the event loop that a timer's waiters have before time moves on
-_RETRY_S = 0.0002  # until somebody who holds work is asked again
+_RETRY_S = 0.001  # until somebody who holds work is asked again, the finest of the loop's timers;
+_SOON_S, _SOON = 0.00005, 40  # sooner, at first
 _PACE_S = 0.005
 _SLACK_NS = 1_000_000  # that a running board may use up though time stands still
 _LONGEST_S = 86_400.0
@@ -183,7 +184,7 @@ class VirtualClock(Clock):
         self._condition: Callable[[], bool] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._step_handle: asyncio.Handle | None = None
-        self._passes = 0
+        self._passes = self._retries = 0
         self._looker: asyncio.TimerHandle | None = None
         self.followers: list[Callable[[], None]] = []
 
@@ -329,7 +330,7 @@ class VirtualClock(Clock):
             self._passes -= 1
             self.look_again()
         elif any(participant.holds() for participant in self._participants):
-            self._loop.call_later(_RETRY_S, self.look_again)
+            self._look_soon()
         elif self._holding:
             return
         elif self._condition and self._condition():
@@ -337,7 +338,16 @@ class VirtualClock(Clock):
         else:
             self._next()
 
+    def _look_soon(self) -> None:
+        self._retries += 1
+        if self._retries > _SOON:
+            self._loop.call_later(_RETRY_S, self.look_again)
+        else:
+            time.sleep(_SOON_S)
+            self.look_again()
+
     def _next(self) -> None:
+        self._retries = 0
         timer, participant = self._next_timer(), self._next_participant()
         at_ns = min(timer, participant.until_ns or 0) if participant else timer
         if at_ns > max(self._limit_ns, self._now_ns):

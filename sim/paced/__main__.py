@@ -21,12 +21,12 @@ _SELDOM = {
     # what is unplugged for days; one plugged in is seen within the half minute a stage waits
     "gateway.dispensers": {"_REOPEN_MAX": 20.0},
     "gateway.health": {"_LOOK_EVERY": 1800.0},
-    "gateway.hotplug": {"_LOOK_EVERY": 600.0},
+    "gateway.hotplug": {"_LOOK_EVERY": 3600.0},
     "gateway.publisher": {"_LONGEST_IDLE": 600.0},
     "gateway.pump": {"_LOOK_EVERY": 300.0},
     # a dispenser that hears nothing for three minutes searches, and its light with it
     "gateway.session": {"PING_EVERY": 170.0},
-    "gateway.uplink": {"_BEAT_EVERY": 600.0},
+    "gateway.uplink": {"_BEAT_EVERY": 3600.0},
 }
 """What only looks whether all is well does so less often: a month has many seconds."""
 

@@ -12,7 +12,7 @@ _ISIG = 1
 _LFLAG = 3
 # virtual time: so many times the garbage is left to lie before it is collected, for that takes a
 # third of the time a board needs
-_SELDOM = const(3)
+_SELDOM = const(8)
 
 allowed = 0  # bytes of garbage that the firmware lets lie, 0 = as they come
 
