@@ -197,6 +197,14 @@ def _parsed(board: str) -> bool:
 
 
 def _own_folder(runs: Path, what: str) -> Path:
+    from sim.faults import FaultError
+    from sim.faults.disk import take_away_left
+
+    try:
+        for left in take_away_left(runs):
+            print(f"a run that was killed had left a small disk at {left}: taken away")
+    except FaultError as error:
+        print(f"dosewire sim: {error}", file=sys.stderr)
     try:
         return folders.own(runs, time.strftime(f"%Y%m%d-%H%M%S-{what}"))
     except OSError as error:

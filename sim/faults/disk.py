@@ -18,6 +18,8 @@ _FILLED_EVERY_S = 2.0
 _ROOM_AGAIN = "1g"
 _SPOOL = "spool.db*"
 _TRACED_WITHIN = 10.0
+_OURS = "dosewire-sim-"
+"""What a small disk is called, before the process whose run it belongs to."""
 
 
 class GatewayDiskFull(OfGateway):
@@ -62,11 +64,26 @@ class GatewayDiskFull(OfGateway):
         _run("mount", "-o", f"remount,size={_ROOM_AGAIN}", str(self._folder))
 
 
+def take_away_left(runs: Path, mounts: str | None = None) -> list[Path]:
+    """Take away the small disks below `runs` that a killed run left; what they held is kept.
+
+    `mounts` as proc(5) has them. Returns the folders they were at; raises FaultError.
+    """
+    told = Path("/proc/self/mounts").read_text() if mounts is None else mounts
+    lines = [line.split()[:2] for line in told.splitlines()]
+    ours = [(name.removeprefix(_OURS), at) for name, at in lines if name.startswith(_OURS)]
+    dead = [Path(at.replace("\\040", " ")) for pid, at in ours if not Path("/proc", pid).exists()]
+    left = [folder for folder in dead if folder.is_relative_to(runs.resolve())]
+    for folder in left:
+        _unmount(folder)
+    return left
+
+
 def _mount(folder: Path) -> None:
     kept = folder.with_name(f"{folder.name}-kept")
     _copy(folder, kept)
     size = _ROOM + sum(path.stat().st_size for path in kept.iterdir())
-    _run("mount", "-t", "tmpfs", "-o", f"size={size}", "dosewire-sim", str(folder))
+    _run("mount", "-t", "tmpfs", "-o", f"size={size}", f"{_OURS}{os.getpid()}", str(folder))
     _copy(kept, folder)
     shutil.rmtree(kept)
 
