@@ -173,6 +173,7 @@ class Session:
         rests = await calm(self.world)
         self.pace.choose(1)
         await self.world.finish()
+        self.states.end()
         try:
             report = await asyncio.to_thread(self._judged)
         except (OSError, sqlite3.Error, ValueError) as error:

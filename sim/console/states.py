@@ -14,6 +14,8 @@ from gateway import note, status
 from sim.faults import Fault
 from sim.world import World
 
+_PASSING_S = 3.0
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -32,9 +34,12 @@ class States:
         self.words: list[Word] = []
         self._world = world
         self._broken = broken
+        self._over = False
 
     async def look(self) -> None:
         """Ask every gateway's daemon, and see who runs."""
+        if self._over:
+            return
         words = [_broken(*key, fault) for key, fault in self._broken.items()]
         for name, child in self._world.gateways.items():
             words += await self._gateway(name) if child.running else [Word(name, False, "is off")]
@@ -42,7 +47,8 @@ class States:
         for name, pid in others.items():
             runs = pid is not None
             words.append(Word(name, runs, "runs" if runs else "is off"))
-        self.words = words
+        if not self._over:
+            self.words = words
 
     async def _gateway(self, name: str) -> list[Word]:
         try:
@@ -59,7 +65,12 @@ class States:
         if self._world.virtual and finding["part"] == "daemon" and not finding["works"]:
             return Word(part, None, "is not judged here: in virtual time its loops look seldom")
         text = _text(finding).replace(str(self._world.folder), "the run's folder")
-        return Word(part, finding["works"], text)
+        return Word(part, None if _passes(finding) else finding["works"], text)
+
+    def end(self) -> None:
+        """From now on say that it is over: what ended in order is not ill."""
+        self._over = True
+        self.words = [Word("run", None, "is over: gateways and backend have ended")]
 
     def _elsewhere(self, gateway: str, part: str) -> bool:
         dispenser = self._world.dispensers.get(part.removeprefix("port "))
@@ -69,6 +80,11 @@ class States:
 def _broken(name: str, target: str, fault: Fault) -> Word:
     told = (type(fault).__doc__ or "").splitlines()[0]
     return Word(target or fault.target, False, f"broken by hand, {name.replace('_', ' ')}: {told}")
+
+
+def _passes(finding: dict[str, Any]) -> bool:
+    # a question asked just now, a port just plugged in: that may be well in a moment
+    return not finding["works"] and float(finding.get("for_seconds", _PASSING_S)) < _PASSING_S
 
 
 def _short(part: str) -> str:
@@ -107,7 +123,7 @@ def _head(words: list[Word]) -> str:
     ill = sum(word.well is False for word in words)
     if not words or ill:
         return f"How it is: {ill} of {len(words)} not well" if ill else "How it is"
-    return "How it is: all well"
+    return "How it is: all well" if any(word.well for word in words) else "How it is"
 
 
 def _line(word: Word) -> str:

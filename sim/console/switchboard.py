@@ -22,7 +22,7 @@ class Switchboard:
         self._dispenser = dispenser
         self._buttons: dict[str, ui.html] = {}
         self._head = ui.html("Break and heal", sanitize=False, tag="h2")
-        with ui.element("div").classes("faults"):
+        with ui.element("div").classes("faults") as self._place:
             for title, names in grouped(session.world).items():
                 ui.html(title, sanitize=False, tag="h3")
                 for name in names:
@@ -52,7 +52,9 @@ class Switchboard:
         return button
 
     def refresh(self) -> None:
-        """Show which are on, and how many."""
+        """Show which are on, and how many; none can be thrown when the run is over."""
+        if not self._session.runs and "inert" not in self._place.props:
+            self._place.props("inert").classes("off")
         broken = len(self._session.broken)
         told = f"Break and heal: {broken} broken" if broken else "Break and heal"
         if told != self._head.content:

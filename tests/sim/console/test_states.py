@@ -87,3 +87,19 @@ def test_a_port_of_another_gateways_cable_is_no_fault(tmp_path):
     empty = {"part": "port /run/gw-2/d1", "text": "cannot be opened", "works": False, "remedy": ""}
     assert States(world, {})._word("gw-2", "", empty).well is None
     assert States(world, {})._word("gw-1", "", empty).well is False
+
+
+def test_what_is_ill_since_a_moment_ago_may_pass(tmp_path):
+    states = States(SimpleNamespace(virtual=False, folder=tmp_path, dispensers={}), {})
+    ill = {"part": "uplink", "text": "no answer", "works": False, "remedy": ""}
+    found = [states._word("gw-1", "", {**ill, "for_seconds": s}).well for s in (0.4, 3.0, 90.0)]
+    assert found == [None, False, False]
+    assert states._word("gw-1", "", ill).well is False
+    assert states._word("gw-1", "", {**ill, "works": True, "for_seconds": 0}).well is True
+
+
+def test_what_ended_in_order_is_not_ill(tmp_path):
+    states = States(SimpleNamespace(virtual=False, folder=tmp_path, dispensers={}), {})
+    states.end()
+    asyncio.run(states.look())
+    assert _head(states.words) == "How it is" and "is over" in states.words[0].text
