@@ -26,7 +26,7 @@ the shortest configuration (TOML); `dosewire gateway config` explains every key:
 dispensers are found on USB, or named: [[dispenser]] port = "/dev/..."
 
 exit codes: 0 works or ended in order, 1 something does not work, 2 configuration missing or wrong
-(one line says what), 3 the daemon does not answer
+(one line says what), 3 the daemon does not answer, 130 interrupted
 """
 _CONFIG = Path("/etc/dosewire/gateway.toml")
 _LEVELS = ["debug", "info", "warning", "error"]
@@ -41,6 +41,9 @@ def main(argv: list[str]) -> int:
     except config.ConfigError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 # ---- commands -----------------------------------------------------------------------------------

@@ -222,6 +222,25 @@ def test_doctor_on_a_port_that_speaks_something_else(tmp_path: Path, pki: Pki) -
     assert found.works is False and "no TLS" in found.text
 
 
+def test_doctor_is_interrupted_in_one_line(tmp_path: Path, pki: Pki) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        path = tmp_path / "g.toml"
+        own = pki.gateways[GATEWAY]
+        path.write_text(
+            f'[gateway]\nid = "{GATEWAY}"\ndata = "{tmp_path}"\n[[dispenser]]\nport = "/x"\n'
+            f'[uplink]\nhost = "127.0.0.1"\nport = {silent.getsockname()[1]}\n'
+            f'ca = "{pki.ca}"\ncert = "{own.cert}"\nkey = "{own.key}"\n'
+        )
+        command = [sys.executable, "-m", "gateway.cli", "doctor", "--config", str(path)]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as doctor_:
+            line, _ = silent.accept()  # it is in the middle of its handshake now
+            with line:
+                line.recv(1)
+                doctor_.send_signal(signal.SIGINT)
+                assert doctor_.communicate(timeout=30)[1] == "interrupted\n"
+            assert doctor_.returncode == 130
+
+
 def test_doctor_does_not_disturb_the_daemon(tmp_path: Path, pki: Pki) -> None:
     async def scenario() -> None:
         async with rig(tmp_path, pki) as r:
