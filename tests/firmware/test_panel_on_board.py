@@ -143,6 +143,7 @@ def test_each_state_looks_as_the_page_says(tmp_path: Path) -> None:
             assert is_rhythm(STATES[meaning][1], seen), (meaning, seen)
 
         host: Host | None = None
+        await clock.advance(2)  # the watcher comes when the light may be on
         await shows("It looks for its base.", 10)
         await clock.advance(310)
         await shows("It still looks for its base.")
