@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 _STOPPED_WITHIN = 10.0
@@ -110,6 +110,25 @@ class Child:
             )
 
 
+@contextlib.asynccontextmanager
+async def limited(
+    name: str, process: asyncio.subprocess.Process, log: Path, within: float
+) -> AsyncIterator[None]:
+    """Let a process live as long as the block, at most `within` seconds of the host's time.
+
+    Raises ChildError if it takes longer.
+    """
+    try:
+        async with asyncio.timeout(within):
+            yield
+    except TimeoutError:
+        raise ChildError(f"{name} takes longer than {within:.0f} s: see {log}") from None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
 async def run(name: str, command: Sequence[str], log: Path, within: float) -> str:
     """Run a command to its end, its errors into `log`; returns what it prints.
 
@@ -117,15 +136,8 @@ async def run(name: str, command: Sequence[str], log: Path, within: float) -> st
     """
     with log.open("ab") as errors:
         process = await spawn(command, asyncio.subprocess.PIPE, errors.fileno())
-        try:
-            async with asyncio.timeout(within):
-                out, _ = await process.communicate()
-        except TimeoutError:
-            raise ChildError(f"{name} takes longer than {within:.0f} s: see {log}") from None
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        async with limited(name, process, log, within):
+            out, _ = await process.communicate()
     if process.returncode:
         raise ChildError(f"{name} ended with {process.returncode}:\n{last_lines(log)}")
     return out.decode()

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from sim.child import ChildError, spawn
+from sim.child import ChildError, limited, spawn
 
 _AT_ONCE = 4096
 
@@ -59,12 +59,5 @@ async def talk(name: str, command: Sequence[str], log: Path, within: float) -> A
     """
     pipe = asyncio.subprocess.PIPE
     process = await spawn(command, asyncio.subprocess.DEVNULL, pipe, stdin=pipe)
-    try:
-        async with asyncio.timeout(within):
-            yield Talk(name, process, log)
-    except TimeoutError:
-        raise ChildError(f"{name} takes longer than {within:.0f} s: see {log}") from None
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+    async with limited(name, process, log, within):
+        yield Talk(name, process, log)
