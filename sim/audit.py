@@ -25,6 +25,8 @@ SPOOL_LOST = frozenset(
 """Faults that take what a gateway kept of what is stored."""
 KEPT = 10_000
 """Records below the watermark that the gateway keeps (DESIGN: law 3)."""
+KEPT_NS = 30 * 86_400 * 10**9
+"""For so long it keeps them at least (DESIGN: law 3)."""
 _EXPLAINED = frozenset({"refused", "lost"})
 """Alarms that are judged by what they are about: a refused row, a GAP."""
 _CLEAN = ("internal_errors", "malformed", "odd_batches")
@@ -230,7 +232,11 @@ def _limited(records: Iterable[Stored], kind: str, most: int, reasons: str) -> l
 def spool(
     paths: Iterable[Path], records: Iterable[Stored], entries: Sequence[Entry] = ()
 ) -> list[Difference]:
-    """Name what gateways hold and the backend does not, and what they should still hold."""
+    """Name what gateways hold and the backend does not, and what they should still hold.
+
+    In a run longer than they keep anything by age, that is what was recorded since.
+    """
+    records = list(records)
     stored = {(r.dispenser, r.epoch, r.seq, r.raw) for r in records}
     columns = ("dispenser", "epoch", "seq", "raw")
     held = {tuple(row) for path in paths for row in rows(path, "records", columns)}
@@ -239,10 +245,19 @@ def spool(
     ends = Counter[tuple[str, int]]()
     for dispenser, epoch, seq, _ in stored:
         ends[dispenser, epoch] = max(ends[dispenser, epoch], seq)
-    kept = {key for key in stored if key[2] > ends[key[0], key[1]] - KEPT}
+    aged = {(r.dispenser, r.epoch, r.seq, r.raw) for r in _aged(records, entries)}
+    kept = {key for key in stored - aged if key[2] > ends[key[0], key[1]] - KEPT}
     found = [Difference("unsent", "in the spool, not stored", *key[:3]) for key in held - stored]
     found += [Difference("pruned", "stored, not in the spool", *key[:3]) for key in kept - held]
     return sorted(found, key=lambda d: (d.kind, d.dispenser, d.epoch, d.seq))
+
+
+def _aged(records: Iterable[Stored], entries: Sequence[Entry]) -> Iterable[Stored]:
+    times = [entry.t for entry in entries]
+    oldest = max(times, default=0) - KEPT_NS
+    if min(times, default=0) < oldest:
+        # nobody knows how old one without a time is
+        yield from (r for r in records if r.t is None or r.t < oldest)
 
 
 def backend(store: Path, spools: Iterable[Path], records: Iterable[Stored]) -> list[Difference]:

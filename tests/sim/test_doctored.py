@@ -74,6 +74,35 @@ def test_a_spool_that_was_pruned_too_early(run):
     assert kinds(run) == {"pruned"}
 
 
+HOUR = 3600 * 10**9
+
+
+def end_after(run, hours):
+    """Let the run end so many hours after its first stimulus."""
+    run.write()
+    first = min(json.loads(x)["t"] for x in (run.folder / "ledger.jsonl").open() if "input" in x)
+    end = {"t": first + hours * HOUR, "phase": "calm"}
+    with (run.folder / "ledger.jsonl").open("a") as file:
+        file.write(json.dumps(end) + "\n")
+
+
+@pytest.mark.parametrize(("hours", "told"), [(718, {"pruned"}), (724, set())])
+def test_what_a_gateway_may_drop_by_age(run, hours, told):
+    end_after(run, hours)
+    run.sql("DELETE FROM records WHERE seq = 4", file="gateway/spool.db")
+    assert kinds(run) & {"pruned"} == told
+
+
+def test_after_a_month_what_is_young_must_be_held_as_before(run):
+    run.d1.now += 2 * 86_400 * 1000
+    run.d1.press(2)
+    end_after(run, 724)
+    run.sql("DELETE FROM records", file="gateway/spool.db")
+    pruned = [line for line in differences(run) if line.startswith("pruned")]
+    assert pruned and all(line.split()[1].startswith(run.d1.id) for line in pruned)
+    assert len(pruned) == 1
+
+
 def test_a_gateway_told_more_than_is_stored(run):
     run.write().sql("UPDATE watermark SET next = next + 1", file="gateway/spool.db")
     assert kinds(run) == {"watermark"}
