@@ -7,6 +7,7 @@ A job's answer comes after COMMIT with synchronous=FULL: what it wrote survives 
 import asyncio
 import contextlib
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -97,6 +98,8 @@ class Database:
         self._max_pages = max_bytes // _PAGE
         self._ballast = Ballast(path.with_name(f"{path.name}.ballast"))
         self.on_anew: Callable[[], None] = lambda: None
+        # as text: looked at before every transaction
+        self._names = str(self._path), str(self._log_path)
         self._files: tuple[int, int] = (0, 0)
         self._connection: Connection | None = None
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
@@ -285,7 +288,8 @@ class Database:
         return self._connection
 
     def _inodes(self) -> tuple[int, int]:
-        return _inode(self._path), _inode(self._log_path)
+        file, log = self._names
+        return _inode(file), _inode(log)
 
     def _vanished(self) -> None:
         gone = self._inodes()[0] != self._files[0]
@@ -382,8 +386,8 @@ def _code(error: Exception) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _inode(path: Path) -> int:
+def _inode(name: str) -> int:
     try:
-        return path.stat().st_ino
+        return os.stat(name).st_ino  # noqa: PTH116
     except OSError:
         return 0
