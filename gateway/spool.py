@@ -3,6 +3,7 @@
 Tables are part of the contract: others read them (read-only) while the gateway runs.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ CREATE TABLE IF NOT EXISTS doubt(
 )
 MAX_RECORDS = 255
 """Seqs that one fetch spans, and records that one EVENTS holds."""
+_ROWS_AT_ONCE = 32
 _RECORD_HEAD = 22
 _LENGTH_AT = 13
 _OF = "dispenser = ? AND epoch = ?"
@@ -331,10 +333,12 @@ def _insert(db: Connection, at: tuple[str, int], links: Sequence[Link], now: int
         )
     )
     new = {(link.seq, link.raw): link for link in links if (link.seq, link.raw) not in held}
-    db.executemany(
-        "INSERT INTO records VALUES(?, ?, ?, ?, ?, ?)",
-        ((*at, *link, now) for link in new.values()),
-    )
+    rows = [(*at, *link, now) for link in new.values()]
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[start : start + _ROWS_AT_ONCE]
+        # one statement: each step of one would give the interpreter away and wait for it
+        marks = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(some))
+        db.execute(f"INSERT INTO records VALUES {marks}", list(itertools.chain(*some)))
     return [link.seq for link in new.values()]
 
 
