@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import msgspec
 
 from sim import targets, timeline
+from sim.ending import innermost
 from sim.report import REPORT, Report
 from sim.scenario import Outcome, Scenario
 from sim.scenario_file import load
@@ -81,7 +82,7 @@ async def one(what: Chosen, folder: Path, seed: int | None, board: str, image: b
         report = await play(what.scenario, folder, result.seed, image, serial)
         result.wrong = judge(what.scenario, folder, report)
     except (RuntimeError, OSError, TimeoutError, ExceptionGroup) as error:
-        result.wrong = [f"did not come to its end: {_first(error)}", *_differences(folder)]
+        result.wrong = [f"did not come to its end: {innermost(error)}", *_differences(folder)]
     result.seconds = round(time.monotonic() - began, 1)
     keep(folder, result)
     return result
@@ -107,12 +108,6 @@ def kept(folder: Path) -> Result:
     return msgspec.json.decode((folder / SCENARIO).read_bytes(), type=Result)
 
 
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 def judge(scenario: Scenario, folder: Path, report: Report) -> list[str]:
     """Return what is wrong with a finished run: laws, ledger, expectations."""
     wrong = list(report.differences)
@@ -128,7 +123,10 @@ def unmet(scenario: Scenario, folder: Path, report: Report) -> list[str]:
 
 
 def write(folder: Path, results: Sequence[Result]) -> None:
-    """Write `results.json` and `junit.xml` (as read by CI servers) into a folder."""
+    """Write `results.json` and `junit.xml` (as read by CI servers) into a folder.
+
+    Raises OSError.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     told = msgspec.json.format(msgspec.json.encode(results))
     (folder / "results.json").write_bytes(told)

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sim import folders, scenario_cli
-from sim.ending import end_on_signals
+from sim.ending import end_on_signals, innermost
 
 if TYPE_CHECKING:
     from sim.report import Report
@@ -58,7 +58,7 @@ def demo(
     except ModuleNotFoundError:
         raise
     except Exception as group:
-        _tell_failure(_innermost(group), folder, console)
+        _tell_failure(innermost(group), folder, console)
         raise typer.Exit(1) from group
     raise typer.Exit(code)
 
@@ -99,20 +99,13 @@ async def _headless(folder: Path, seed: int, copy: Path | None, console: Console
     try:
         report = await scripted(folder, seed, lambda text: console.print(text, markup=False))
     except Exception as group:
-        _tell_failure(_innermost(group), folder, console)
+        _tell_failure(innermost(group), folder, console)
         _show_what_is_there(folder, console)
         return 1
     if copy is not None:
         copy.write_bytes((folder / REPORT).read_bytes())
     _show(report, console)
     return 0 if report.agree else 1
-
-
-def _innermost(error: BaseException) -> BaseException:
-    # of things done at the same time, the first that failed
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def _tell_failure(error: BaseException, folder: Path, console: Console) -> None:
@@ -179,7 +172,7 @@ def console(
         print("interrupted; everything is stopped")
         raise typer.Exit(_INTERRUPTED) from None
     except Exception as group:
-        error = _innermost(group)
+        error = innermost(group)
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             text = f"port {port} is taken; name another: --port 0 takes any free one"
             print(f"dosewire sim console: {text}", file=sys.stderr)
@@ -204,7 +197,7 @@ def verify(
     try:
         report, unlike = recompute(run)
     except VerifyError as error:
-        print(f"dosewire sim verify: {error}", file=sys.stderr)
+        print(f"dosewire sim verify: {error}{_inside(run)}", file=sys.stderr)
         raise typer.Exit(1) from error
     _show(report, console)
     unmet = story(run, report)
@@ -213,6 +206,16 @@ def verify(
     told = "confirmed" if not unlike else "NOT what the files say"
     console.print(f"report: {told}{'; the story does NOT hold' if unmet else ''}")
     raise typer.Exit(0 if report.agree and not (unlike or unmet) else 1)
+
+
+def _inside(folder: Path) -> str:
+    """Name the runs of a folder that is no run itself, as those of `sim run` are not."""
+    from sim.report import REPORT
+
+    if (folder / REPORT).exists():
+        return ""
+    found = sorted(path.parent for path in folder.glob(f"*/{REPORT}"))
+    return f"; runs in it: {' '.join(map(str, found))}" if found else ""
 
 
 def _show(report: Report, console: Console) -> None:

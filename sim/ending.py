@@ -1,12 +1,63 @@
-"""Ctrl-C, SIGTERM and a reader of our output who is gone end the task that runs, in order."""
+"""What ends the task that runs, in order: Ctrl-C, SIGTERM, a reader of our output who is gone, and
+what fails where no task waits for it.
+"""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TextIO
+
+
+class MishapError(RuntimeError):
+    """A callback of the event loop has failed; says how."""
+
+
+@contextlib.contextmanager
+def end_on_mishap() -> Iterator[None]:
+    """End the current task when a callback of its loop fails: what waits for it would hang.
+
+    Raises MishapError then. What else the loop complains of is told as always.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    found: list[Exception] = []
+
+    def note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if "handle" not in context or not isinstance(error, Exception):
+            loop.default_exception_handler(context)
+        elif not found:
+            found.append(error)
+            task.cancel()
+
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(note)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not found or task.uncancel():
+            raise
+        raise _mishap(found[0]) from found[0]
+    finally:
+        loop.set_exception_handler(before)
+    if found:
+        task.uncancel()
+        raise _mishap(found[0]) from found[0]
+
+
+def innermost(error: BaseException) -> BaseException:
+    """Return what failed first of things done at the same time."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _mishap(error: Exception) -> MishapError:
+    return MishapError(f"{type(error).__name__}: {error}")
 
 
 def end_on_signals() -> None:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from sim import timeline
+from sim.ending import end_on_mishap
 from sim.expected import BOOT_NS
 from sim.inflight import InFlight
 from sim.patient import Patient
@@ -41,32 +43,36 @@ async def fleet(
 ) -> Fleet:
     """Run `count` dispensers with a patient each for so long, then let everything arrive.
 
-    Raises FleetError, WorldError, ChildError, BrokerError or FactoryError.
+    Raises FleetError, WorldError, ChildError, BrokerError, FactoryError or MishapError.
     """
     began = time.monotonic()
     names = [f"d{n}" for n in range(1, count + 1)]
     world = World(folder, seed, names, image=image)
     try:
-        await world.begin()
-        await world.gateway.start()
-        made = time.monotonic() - began
-        say(f"{count} dispensers made in {made:.1f} s")
-        await asyncio.sleep(BOOT_NS / 1e9 + 1)
-        idle = await _cores(world, asyncio.sleep(_IDLE_S))
-        cores = await _cores(world, _live(world, seed, seconds))
-        say(f"patients have left; {cores:.2f} cores were used")
-        await _arrive(world)
-        await world.finish()
+        with end_on_mishap():
+            await world.begin()
+            await world.gateway.start()
+            made = time.monotonic() - began
+            say(f"{count} dispensers made in {made:.1f} s")
+            await asyncio.sleep(BOOT_NS / 1e9 + 1)
+            idle = await _cores(world, asyncio.sleep(_IDLE_S))
+            cores = await _cores(world, _live(world, seed, seconds))
+            say(f"patients have left; {cores:.2f} cores were used")
+            await _arrive(world)
+            await world.finish()
     finally:
         await world.close()
     report = keep(folder)
+    timeline.write(folder, report.differences)
     return Fleet(report, made, idle, cores)
 
 
 async def _cores(world: World, what: Awaitable[None]) -> float:
     """Let it happen and return how many cores were used meanwhile."""
+    world.check()
     used, at = _processor_s(world), time.monotonic()
     await what
+    world.check()
     return (_processor_s(world) - used) / (time.monotonic() - at)
 
 

@@ -21,6 +21,7 @@ from sim.actions import diary
 from sim.child import Child
 from sim.clock import VirtualClock
 from sim.dispenser import Dispenser
+from sim.ending import end_on_mishap
 from sim.report import STORE, compute
 from sim.scenario import Scenario
 from sim.stage import Stage
@@ -54,7 +55,8 @@ class Bench:
         """Do anything on the world's loop."""
 
         async def do() -> T:
-            return await work
+            with end_on_mishap():
+                return await work
 
         return self._runner.run(do())
 

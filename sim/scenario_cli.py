@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import difflib
 import json
+import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -15,7 +17,7 @@ import typer
 from rich.console import Console
 
 from sim import folders
-from sim.ending import end_on_signals
+from sim.ending import end_on_signals, innermost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 Runs = Annotated[Path, typer.Option(help="Folder that gets one folder for each batch.")]
 _INTERRUPTED = 130
+_ROOM_MB = 100
+"""A run of days takes a tenth of it, and a dispenser is made beside it."""
 
 
 def run(
@@ -60,7 +64,7 @@ def run(
     printed. `sim verify FOLDER` recomputes every figure from the files.
 
     Exit codes: 0 all good (or skipped: a board or a machine that lacks something says so), 1
-    something is wrong, 2 no such scenario or board, 130 interrupted.
+    something is wrong, 2 no such scenario, board or folder, 130 interrupted.
     """
     from sim import batch
     from sim import jobs as playing
@@ -75,9 +79,9 @@ def run(
     if not chosen or (scenarios and (everything or smoke)):
         raise _usage("name scenarios, or --all, or --smoke; `dosewire sim list` names them")
     real = _parsed(board)
-    folder = _own_folder(runs, "scenarios")
     if report is not None:
         _make(report)
+    folder = _own_folder(runs, "scenarios")
     console = Console(highlight=False, soft_wrap=True)
 
     async def play() -> list[Result]:
@@ -104,14 +108,23 @@ def run(
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("interrupted; everything is stopped")
         raise typer.Exit(_INTERRUPTED) from None
-    except (RuntimeError, OSError) as error:
-        # nothing was played: every scenario has its own errors among the results
-        print(f"dosewire sim: no dispenser could be made: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
-    batch.write(report or folder, results)
+    except (RuntimeError, OSError, ExceptionGroup) as error:
+        # what goes wrong in a scenario is among its results
+        raise _failed(f"cannot play: {innermost(error)}") from None
+    told = _told(results)
+    try:
+        batch.write(report or folder, results)
+    except OSError as error:
+        raise _failed(f"{told}; but no report: {error}") from None
+    console.print(f"{told}; {report or folder}/junit.xml")
+    raise typer.Exit(0 if all(result.good for result in results) else 1)
+
+
+def _told(results: Sequence[Result]) -> str:
+    skipped = sum(bool(result.skipped) for result in results)
     bad = sum(not result.good for result in results)
-    console.print(f"{len(results) - bad} good, {bad} wrong; {report or folder}/junit.xml")
-    raise typer.Exit(1 if bad else 0)
+    told = f"{len(results) - bad - skipped} good, {bad} wrong"
+    return f"{told}, {skipped} skipped" if skipped else told
 
 
 def fleet(
@@ -120,7 +133,11 @@ def fleet(
     seed: Annotated[int, typer.Option(help="Seed of the patients.")] = 1,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Run many emulated dispensers on one gateway in real time; ledger and backend must agree."""
+    """Run many emulated dispensers on one gateway in real time; ledger and backend must agree.
+
+    Exit codes: 0 they do, 1 they do not or it did not come to its end, 2 no such folder, 130
+    interrupted.
+    """
     from sim import factory
     from sim.fleet import fleet as many
 
@@ -136,6 +153,8 @@ def fleet(
         told = "agree" if found.report.agree else "DIFFER"
         stored = found.report.records_stored
         console.print(f"{count} dispensers, {stored} records: ledger and backend {told}; {folder}")
+        if not found.report.agree:
+            console.print(f"look at {folder}/timeline.html")
         return 0 if found.report.agree else 1
 
     try:
@@ -143,6 +162,8 @@ def fleet(
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("interrupted; everything is stopped")
         raise typer.Exit(_INTERRUPTED) from None
+    except (RuntimeError, OSError, ExceptionGroup) as error:
+        raise _failed(f"did not come to its end: {innermost(error)}; {folder}/logs") from None
     raise typer.Exit(code)
 
 
@@ -206,9 +227,14 @@ def _own_folder(runs: Path, what: str) -> Path:
     except FaultError as error:
         print(f"dosewire sim: {error}", file=sys.stderr)
     try:
-        return folders.own(runs, time.strftime(f"%Y%m%d-%H%M%S-{what}"))
+        folder = folders.own(runs, time.strftime(f"%Y%m%d-%H%M%S-{what}"))
+        room = shutil.disk_usage(folder).free >> 20
     except OSError as error:
         raise _usage(f"--runs {runs}: {error.strerror}") from error
+    if room < _ROOM_MB:
+        folder.rmdir()
+        raise _usage(f"--runs {runs}: {room} MB left on that disk, runs want {_ROOM_MB}")
+    return folder
 
 
 def _make(report: Path) -> None:
@@ -216,6 +242,8 @@ def _make(report: Path) -> None:
         report.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _usage(f"--report {report}: {error.strerror}") from error
+    if not os.access(report, os.W_OK):
+        raise _usage(f"--report {report}: cannot be written")
 
 
 def _tell(result: Result, console: Console) -> None:
@@ -225,6 +253,11 @@ def _tell(result: Result, console: Console) -> None:
         for line in result.wrong[:20]:
             console.print(f"    {line}", markup=False)
         console.print(f"    replay: {result.replay}\n    look at {result.run}/timeline.html")
+
+
+def _failed(text: str) -> typer.Exit:
+    print(f"dosewire sim: {text}", file=sys.stderr)
+    return typer.Exit(1)
 
 
 def _usage(text: str) -> typer.Exit:

@@ -10,6 +10,7 @@ from sim import faults, techs
 from sim.actions import DAY, Action, seconds
 from sim.board.serial import SerialSpec
 from sim.clock import RealClock, VirtualClock
+from sim.ending import end_on_mishap
 from sim.expected import BOOT_NS
 from sim.faults import Fault
 from sim.hands import Hands
@@ -43,8 +44,8 @@ async def play(
     """Play it in a new folder; returns the report, also written there.
 
     In virtual time, on boards made from the image; in real time on a real board, if `serial` names
-    one. Raises StageError, WorldError, HandsError, ChildError, BrokerError, FactoryError or
-    FaultError; what the files tell of such a run is in its report nevertheless.
+    one. Raises StageError, WorldError, HandsError, ChildError, BrokerError, FactoryError,
+    FaultError or MishapError; what the files tell of such a run is in its report nevertheless.
     """
     clock = VirtualClock(scenario.start_ns) if serial is None else RealClock()
     world = World(
@@ -65,10 +66,11 @@ async def play(
 
 async def _play(world: World, scenario: Scenario, seed: int) -> None:
     try:
-        stage = Stage(world, seed)
-        await stage.begin()
-        await stage.play(scenario.actions(seed), scenario.days)
-        await world.finish()
+        with end_on_mishap():
+            stage = Stage(world, seed)
+            await stage.begin()
+            await stage.play(scenario.actions(seed), scenario.days)
+            await world.finish()
     finally:
         await world.close()
 

@@ -22,7 +22,8 @@ def parse(text: str) -> SerialSpec | None:
     if text == EMULATED_NAME:
         return None
     if not text.startswith(SERIAL):
-        raise TargetError(f"no board {text!r}, only {EMULATED_NAME} and {SERIAL}PORT,...")
+        known = f"{EMULATED_NAME}, {SERIAL}PORT,fixture=PORT and {SERIAL}PORT,by-hand"
+        raise TargetError(f"no board {text!r}, only {known}")
     try:
         return SerialSpec.parse(text)
     except ValueError as error:

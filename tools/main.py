@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    except KeyboardInterrupt:  # while it loads: later each command ends in its own way
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 def _run(words: list[str]) -> int:

@@ -8,6 +8,7 @@ Control bytes: MicroPython documentation, "The MicroPython Interactive Interpret
 import contextlib
 import os
 import struct
+import termios
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -32,7 +33,9 @@ _NO_PROMPT = (
     "hold the service button while plugging in, then run this again"
 )
 _WENT = "the board went away: check cable and power, then run this again"
-_BROKEN = (TransportError, SerialException, OSError, ValueError, struct.error)
+_GONE = (TransportError, SerialException, OSError, termios.error)
+"""What mpremote and pyserial raise when the port goes: EIO of tcflush(3) is no OSError."""
+_BROKEN = (*_GONE, ValueError, struct.error)
 """What mpremote raises when the board stops in the middle."""
 _BANNER = b"raw REPL; CTRL-B to exit\r\n"
 # the app's own feeder gives 15 minutes; a board with another boot.py and a running watchdog has
@@ -95,14 +98,14 @@ class Prompt:
         # False: it restarts just now, or does nothing but restart
         try:
             self._transport = SerialTransport(os.fspath(self._port), timeout=_SILENCE)
-        except (TransportError, SerialException, OSError):
+        except _GONE:
             refuse_busy(self._port)
             return False
         self._transport.serial.write_timeout = _SILENCE
         try:
             if self._entered(end):
                 return True
-        except (TransportError, SerialException, OSError):
+        except _GONE:
             pass
         except BaseException:
             self._close()
@@ -185,14 +188,14 @@ class Prompt:
         self._close()
 
     def _close(self) -> None:
-        with contextlib.suppress(OSError, SerialException):
+        with contextlib.suppress(*_GONE):
             self._transport.close()
-        with contextlib.suppress(OSError, SerialException):
+        with contextlib.suppress(*_GONE):
             self._transport.serial.close()
 
     def _restart(self) -> None:
         # left at the prompt it would record nothing, and look like a dead one to the next command
-        with contextlib.suppress(TransportError, OSError, SerialException):
+        with contextlib.suppress(*_GONE):
             serial = self._transport.serial
             serial.write(b"\r\x03\r\x01")
             if self._sees(_BANNER + b">", 2):
@@ -239,7 +242,7 @@ class Prompt:
 
     def _await_going(self) -> None:
         # whoever asks next must not meet the board that was
-        with contextlib.suppress(OSError, SerialException):
+        with contextlib.suppress(*_GONE):
             self._sees(b"\x00never", 2)
 
     def _try(self, what: str, action: Callable[[], bytes]) -> bytes:

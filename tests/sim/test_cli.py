@@ -126,6 +126,17 @@ def test_verify_of_no_run_is_1_in_one_line(tmp_path):
     assert len(done.output.splitlines()) == 1
 
 
+def test_verify_of_a_folder_of_runs_names_them(tmp_path):
+    for name in ("b", "a"):
+        (tmp_path / name).mkdir()
+        Run(tmp_path / name).write().report()
+    done = CliRunner().invoke(app, ["verify", str(tmp_path)])
+    assert done.exit_code == 1
+    assert f"; runs in it: {tmp_path}/a {tmp_path}/b\n" in done.output
+    (tmp_path / "a" / REPORT).write_text("{")
+    assert "runs in it" not in CliRunner().invoke(app, ["verify", str(tmp_path / "a")]).output
+
+
 def test_two_runs_of_one_seed_in_one_second_have_a_folder_each(
     invoke, folder, tmp_path, monkeypatch
 ):

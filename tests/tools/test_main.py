@@ -67,3 +67,20 @@ def test_no_firmware_is_one_line(tmp_path):
     (line,) = done.stderr.splitlines()
     assert done.returncode == 2
     assert "boot.py" in line
+
+
+INTERRUPTED = """
+import sys
+class CtrlC:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, CtrlC())
+from tools.main import main
+sys.exit(main(["sim", "list"]))
+"""
+
+
+def test_ctrl_c_while_it_loads_is_one_line():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")

@@ -1,11 +1,13 @@
 """A port that is none, and what the commands say about it: one line, and what to do next."""
 
+import errno
 import fcntl
 import json
 import os
 import pty
 import subprocess
 import sys
+import termios
 import tty
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from tools import provision as provisioning
 from tools import vault
 from tools.exits import Exit
 from tools.port import PortError, check, chosen
+from tools.prompt import Prompt
 from tools.vault import Vault
 
 
@@ -103,6 +106,28 @@ def test_provisioning_where_nothing_answers_is_one_line(terminal, tmp_path, monk
 def test_flashing_where_nothing_answers_is_one_line(terminal):
     done = dosewire("flash", "--port", terminal)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (7, "", 1)
+
+
+def test_a_port_that_hangs_up_while_it_is_opened_is_no_prompt_and_no_trace(monkeypatch):
+    """It restarts just then; termios.error, which pyserial lets through, is no OSError."""
+    host, board = pty.openpty()
+    tty.setraw(board)
+    path, flush, told = Path(os.ttyname(board)), termios.tcflush, []
+    os.close(board)
+
+    def hangs_up(terminal, queue):
+        if not told:
+            os.close(host)
+        try:
+            flush(terminal, queue)
+        except termios.error as error:
+            told.append(error.args[0])
+            raise
+
+    monkeypatch.setattr(termios, "tcflush", hangs_up)
+    with pytest.raises(PortError):
+        Prompt(path, patience=0.2)
+    assert told == [errno.EIO]
 
 
 class Hello:
