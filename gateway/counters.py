@@ -66,6 +66,7 @@ NAMES = {
     "watermark_stale": "watermarks older than the one known",
     "watermark_beyond": "watermarks beyond what this gateway knows of",
     "watermark_foreign": "watermarks with a tag that is not that of the record",
+    "watermark_restless": "watermarks of a new store or a lower next, too soon after another such",
     "stores_changed": "watermarks of a database created or restored meanwhile",
 }
 

@@ -197,9 +197,10 @@ _INCIDENTS = {
         "two different ones under the same seq, both published",
     ),
     "doubtful": (
-        "its watermarks are ignored: older, beyond what is known, or with a foreign tag",
-        "nothing is pruned meanwhile; was the backend restored without a new store, or does "
-        "another gateway read this dispenser?",
+        "its watermarks are ignored: older, beyond what is known, with a foreign tag, or of a "
+        "backend that loses its records time and again",
+        "nothing is pruned meanwhile; was the backend restored without a new store, do two "
+        "backends answer, or does another gateway read this dispenser?",
         "watermarks were ignored until a good one came",
     ),
 }

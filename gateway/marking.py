@@ -53,6 +53,9 @@ class Marking:
         """Take a watermark of this stream; raises SpoolError."""
         known = await self._spool.known(stream.dispenser, mark.epoch, mark.next)
         verdict = judge(mark, stream.last, known, stream.hello)
+        if verdict is Verdict.accepted and stream.is_restored(mark):
+            believed = stream.restores.believed(self._now())
+            verdict = Verdict.accepted if believed else Verdict.restless
         if verdict is not Verdict.accepted:
             self._counters.add(verdict.value)
             self._incidents.doubtful(stream.dispenser, mark)

@@ -263,7 +263,7 @@ class Session:
 
     def _pong(self, hello: schema.Hello, body: bytes, now: float) -> list[Action]:
         known = self._greeted_hello()
-        if life_of(hello) != life_of(known):
+        if life_of(hello) != life_of(known) or hello.next < known.next:
             return self._welcome(hello, body, now)
         self._silent = 0
         self.deadline = now + PING_EVERY

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gateway.gaps import Span, type_of
 from gateway.pruning import is_stored
+from gateway.restores import Restores
 from gateway.spool import MAX_RECORDS, Link
 from protocol import schema, wire
 
@@ -75,6 +76,7 @@ class Stream:
     asked: int = 0
     questioned: float = float("-inf")
     blocked: bool = False
+    restores: Restores = field(default_factory=Restores)
 
     def __str__(self) -> str:
         return f"dispenser={self.dispenser} epoch={self.epoch}"
@@ -183,10 +185,15 @@ class Stream:
         tried = {seq for flight in young for seq in flight.seqs}
         return [seq for seq in mark.refused if seq not in tried and not self._is_stored(seq)]
 
+    def is_restored(self, mark: schema.Watermark) -> bool:
+        """Tell whether by a watermark the backend has lost what it held, or is another one."""
+        last = self.last
+        return last is not None and (mark.store != last.store or mark.next < last.next)
+
     def accept(self, mark: schema.Watermark, refused: list[int], now: float) -> bool:
         """Take an accepted watermark and the refusals acted on; tell whether it moved."""
+        restored = self.is_restored(mark)
         last, self.last = self.last, mark
-        restored = last is not None and (mark.store != last.store or mark.next < last.next)
         moved = last is None or restored or (mark.next, mark.ranges) != (last.next, last.ranges)
         if restored or not self.opened:
             self.asked = 0
@@ -219,8 +226,12 @@ class Stream:
 
         The backend gives one by itself every `interval` s: so long is waited for that first.
         """
-        if self.question is None or (self.opened and not self.flights):
-            return float("inf")
+        if self.question is None:
+            return _EVER
+        if self.restores.ask_at is not None:
+            return self.restores.ask_at
+        if self.opened and not self.flights:
+            return _EVER
         wait = confirm if self.opened else retry
         if self.blocked:
             wait, interval = min(wait, _ASK_BLOCKED), 0.0
@@ -230,6 +241,7 @@ class Stream:
 
     def ask(self, now: float) -> None:
         """Note that the question for a watermark was published."""
+        self.restores.ask_at = None
         self.asked_at = self.questioned = now
         self.asked = min(self.asked + 1, 30)
 

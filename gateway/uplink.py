@@ -294,6 +294,9 @@ class Uplink:
             if code.is_failure:
                 soon(self._end, number, f"the broker refused the connection: {code}")
             else:
+                # 3.2.2.3.3: paho heeds it only when told before there is a connection
+                most = getattr(more, "ReceiveMaximum", client.max_inflight_messages)
+                client._max_inflight_messages = min(most, client.max_inflight_messages)
                 client.subscribe(topics.all_down(self._gateway), qos=1)
                 aliases = Aliases(getattr(more, "TopicAliasMaximum", 0))
                 soon(self._connected, number, self._tls.remember(client.socket()), aliases)

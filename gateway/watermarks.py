@@ -13,6 +13,7 @@ class Verdict(enum.Enum):
     stale = "watermark_stale"
     beyond = "watermark_beyond"
     foreign = "watermark_foreign"
+    restless = "watermark_restless"
 
 
 def parse(gateway: str, topic: str, payload: bytes) -> tuple[str, schema.Watermark]:

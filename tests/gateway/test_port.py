@@ -290,6 +290,20 @@ def test_another_life_of_a_journal_is_read_whole(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_a_journal_that_goes_back_within_a_session_is_read_from_there(tmp_path: Path) -> None:
+    other = make_chain(b"x" * 32, bytes([1] * 8), EPOCH, 15)
+
+    async def scenario() -> None:
+        async with bench(tmp_path, CHAIN[:20]) as b:
+            await until(b.all_held)
+            b.dispenser.records = CHAIN[:10]
+            await until(lambda: b.counters["cursor_beyond"])
+            b.dispenser.add(*other[10:])
+            await until(lambda: set(b.held()) == {*CHAIN[:20], *other[10:]})
+
+    asyncio.run(scenario())
+
+
 def test_a_rebooted_dispenser_is_read_on(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with bench(tmp_path, CHAIN[:10]) as b:

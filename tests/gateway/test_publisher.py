@@ -147,6 +147,39 @@ def test_a_refusal_repeated_while_its_record_is_on_its_way_is_no_second_one(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("stores", [1, 2], ids=["a store copied", "two stores"])
+def test_two_backends_that_contradict_each_other_make_no_storm(
+    tmp_path: Path, stores: int
+) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as b:
+            await b.add(0, 399)
+
+            def on_published(_topic: str, _payload: bytes) -> None:
+                assert len(b.link.sent) < 2000, "a storm"
+                b.rev += 1
+                b.mark(b.rev % 2, b.rev, store=b.rev % stores)
+
+            b.link.on_published = on_published
+            await b.greet()
+            b.publisher.connected()
+            await b.settle()
+            # the first opens the stream, what contradicts it is believed once
+            assert set(b.link.seqs()) >= set(range(1, 400)) and len(b.link.seqs()) <= 1200
+            await b.pass_time(6 * 3600, 120)
+            assert len(b.link.seqs()) <= 30 * 400
+            assert b.counters["watermark_restless"] > 0
+            # one backend is left, with a store of its own: it is given all it lacks
+            b.link.on_published = lambda _topic, _payload: b.mark(400, b.rev, store=9999)
+            await b.pass_time(12 * 3600, 120)
+            before = len(b.link.seqs())
+            assert b.counters["stores_changed"] <= 30
+            await b.pass_time(3600, 120)
+            assert len(b.link.seqs()) == before
+
+    asyncio.run(scenario())
+
+
 def test_bodies_are_contiguous_linked_and_bounded() -> None:
     link = [Link(i, CHAIN[i - 1][-8:] if i else bytes(8), CHAIN[i]) for i in range(400)]
     fork = Link(5, CHAIN[4][-8:], CHAIN[5][:8] + b"\xff" + CHAIN[5][9:-1] + b"\0")

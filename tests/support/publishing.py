@@ -129,13 +129,18 @@ class Bench:
         self.publisher.greeted(D, HELLO, wire.build(HELLO))
 
     def mark(
-        self, following: int, rev: int, *ranges: tuple[int, int], refused: tuple[int, ...] = ()
+        self,
+        following: int,
+        rev: int,
+        *ranges: tuple[int, int],
+        refused: tuple[int, ...] = (),
+        store: int = 1,
     ) -> None:
         mark = schema.Watermark(
             epoch=E,
             next=following,
             tag=self.chain[following - 1][-8:] if following else bytes(8),
-            store=1,
+            store=store,
             rev=rev,
             ranges=[schema.Range(first=a, last=b) for a, b in ranges],
             refused=list(refused),
