@@ -1,5 +1,4 @@
 # Runs the app: counts starts that come to nothing, falls back from a release never confirmed.
-# ruff: noqa: F821 - slot, maintenance and WATCHDOG are boot.py's
 import micropython
 from machine import Pin, mem32, reset
 
@@ -16,24 +15,25 @@ def text(path, new=""):
 
 
 try:
-    tries, other = mem32[TRIES] & 0xFF, "a" if slot == "b" else "b"
-    if not Pin(13, Pin.IN, Pin.PULL_UP).value():
-        raise KeyboardInterrupt  # the service button is held: the prompt and no app
-    maintenance.stop()
-    back = tries > 2 and text(STATE % other) == "confirmed" != text(STATE % slot)
-    mem32[TRIES] = 0 if back else min(tries + 1, 255)
-    back and (text(STATE % slot, "reverted"), text("/slot", other), reset())
-    from dispenser.app import Dispenser
+    try:
+        tries, other = mem32[TRIES] & 0xFF, "a" if slot == "b" else "b"
+        if not Pin(13, Pin.IN, Pin.PULL_UP).value():
+            raise KeyboardInterrupt  # the service button is held: the prompt and no app
+        maintenance.stop()
+        back = tries > 2 and text(STATE % other) == "confirmed" != text(STATE % slot)
+        mem32[TRIES] = 0 if back else min(tries + 1, 255)
+        back and (text(STATE % slot, "reverted"), text("/slot", other), reset())
+        from dispenser.app import Dispenser
 
-    dispenser = Dispenser(tries > 2)
-    dispenser.run()
+        dispenser = Dispenser(tries > 2)
+        dispenser.run()
+    finally:
+        for _ in range(2):
+            micropython.kbd_intr(-1)  # one more that has struck comes between, and ends up below
 except KeyboardInterrupt:
-    micropython.kbd_intr(-1)
     mem32[TRIES] = mem32[FAULT] = 0
     maintenance.start(dispenser.pause() if dispenser else 15)
-    micropython.kbd_intr(3)
 except Exception as error:
-    if Dispenser or text(STATE % other) == "confirmed":
-        Dispenser and Dispenser.crashed(error)
-        reset()
+    Dispenser and Dispenser.crashed(error)
+    (Dispenser or text(STATE % other) == "confirmed") and reset()
     raise

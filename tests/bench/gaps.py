@@ -10,28 +10,28 @@ from tests.firmware import rig
 # a task that is due every 5 ms notes by how much it is late; what the machine gave to other
 # processes meanwhile (Linux, Documentation/scheduler/sched-stats: time spent waiting) is left out
 _PROBE = """
-    import asyncio, time, vfs
-    from array import array
-    gaps = array("H", bytes(4002))
-    vfs.mount(vfs.VfsPosix("/proc/self"), "/host")
-    waits = open("/host/schedstat", "rb")
-    def waited():
-        waits.seek(0)
-        return int(waits.read().split()[1]) // 1000000
-    async def probe():
-        last, away = time.ticks_ms(), waited()
-        while True:
-            await asyncio.sleep_ms(5)
-            now, since = time.ticks_ms(), away
-            away = waited()
-            late = time.ticks_diff(now, last) - (away - since)
-            gaps[max(min(late, 2000), 0)] += 1
-            last = now
-    whole = dispenser._run
-    async def probed():
-        await asyncio.gather(whole(), probe())
-    dispenser._run = probed
-    dispenser.run()
+        import asyncio, time, vfs
+        from array import array
+        gaps = array("H", bytes(4002))
+        vfs.mount(vfs.VfsPosix("/proc/self"), "/host")
+        waits = open("/host/schedstat", "rb")
+        def waited():
+            waits.seek(0)
+            return int(waits.read().split()[1]) // 1000000
+        async def probe():
+            last, away = time.ticks_ms(), waited()
+            while True:
+                await asyncio.sleep_ms(5)
+                now, since = time.ticks_ms(), away
+                away = waited()
+                late = time.ticks_diff(now, last) - (away - since)
+                gaps[max(min(late, 2000), 0)] += 1
+                last = now
+        whole = dispenser._run
+        async def probed():
+            await asyncio.gather(whole(), probe())
+        dispenser._run = probed
+        dispenser.run()
 """
 
 
@@ -41,7 +41,7 @@ def install(folder: Path) -> None:
         with system.open("/main.py", "r") as file:
             text = file.read()
         with system.open("/main.py", "w") as file:
-            file.write(text.replace("    dispenser.run()\n", _PROBE))
+            file.write(text.replace("        dispenser.run()\n", _PROBE))
 
 
 async def read(board: rig.Rig) -> list[int]:

@@ -7,24 +7,24 @@ from collections.abc import Mapping
 
 # printed now and then, for a power cut takes what is not
 PROBE = b"""
-    from dispenser import pulse
-    step, late = pulse.Pulse.step, {}
-    def probed(self):
-        if self._due:
-            ms = max(pulse.elapsed_ms(self._due, self._clock.uptime()), 0)
-            late[ms] = late.get(ms, 0) + 1
-        if sum(late.values()) == 100:
-            print("late", late)
-            late.clear()
-        return step(self)
-    pulse.Pulse.step = probed
-    dispenser.run()
+        from dispenser import pulse
+        step, late = pulse.Pulse.step, {}
+        def probed(self):
+            if self._due:
+                ms = max(pulse.elapsed_ms(self._due, self._clock.uptime()), 0)
+                late[ms] = late.get(ms, 0) + 1
+            if sum(late.values()) == 100:
+                print("late", late)
+                late.clear()
+            return step(self)
+        pulse.Pulse.step = probed
+        dispenser.run()
 """
 
 
 def probed(main: bytes) -> bytes:
     """Return main.py with the probe in it."""
-    plain = b"    dispenser.run()\n"
+    plain = b"        dispenser.run()\n"
     assert main.count(plain) == 1
     return main.replace(plain, PROBE)
 

@@ -14,24 +14,24 @@ STARVED_S = 9.0
 HUNG_S = 12.0
 # replaced in main.py; `later` is what becomes of a task after a second
 PATCH = """
-    import asyncio
-    async def forever(*_):
-        await asyncio.Event().wait()
-    async def spin(*_):
-        while True:
-            pass
-    async def crash(*_):
-        raise ValueError("boom")
-    def change(owner, name, after):
-        original = getattr(owner, name)
-        async def changed(*bit):
-            try:
-                await asyncio.wait_for(original(*bit), 1)
-            except asyncio.TimeoutError:
-                await after()
-        setattr(owner, name, changed)
-    dispenser._safe or change({owner}, {name!r}, {after})
-    dispenser.run()
+        import asyncio
+        async def forever(*_):
+            await asyncio.Event().wait()
+        async def spin(*_):
+            while True:
+                pass
+        async def crash(*_):
+            raise ValueError("boom")
+        def change(owner, name, after):
+            original = getattr(owner, name)
+            async def changed(*bit):
+                try:
+                    await asyncio.wait_for(original(*bit), 1)
+                except asyncio.TimeoutError:
+                    await after()
+            setattr(owner, name, changed)
+        dispenser._safe or change({owner}, {name!r}, {after})
+        dispenser.run()
 """
 
 
@@ -42,7 +42,7 @@ def patch(folder: Path, owner: str, name: str, after: str) -> None:
             text = file.read()
         lines = PATCH.format(owner=owner, name=name, after=after)
         with system.open("/main.py", "w") as file:
-            file.write(text.replace("    dispenser.run()\n", lines))
+            file.write(text.replace("        dispenser.run()\n", lines))
 
 
 TASKS = {
@@ -135,6 +135,6 @@ def test_a_hang_after_ctrl_d_resets(provisioned: Path, tmp_path: Path) -> None:
 
     folder = copy(provisioned, tmp_path)
     text = (FIRMWARE / "main.py").read_text()
-    hung = text.replace("    dispenser.run()", "    while True:\n        pass")
+    hung = text.replace("        dispenser.run()", "        while True:\n            pass")
     (tmp_path / "hang.py").write_text(hung)
     play(folder, scenario)

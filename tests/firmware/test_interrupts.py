@@ -9,8 +9,9 @@ import pytest
 
 from protocol.schema import RecordType
 from sim.clock import VirtualClock
-from tests.firmware.rig import Rig, copy, play
+from tests.firmware.rig import Rig, copy, files, play
 from tests.sim.board.bench import Bench
+from tests.support.micropython import FIRMWARE
 
 PRESSES = 14  # so many that the tail spills into a segment
 
@@ -102,6 +103,44 @@ def at_operations(provisioned: Path, folder: Path, operations: list[int] | range
             await strike(rig, operation)
 
         play(copy(provisioned, board), scenario, erase_ms=20)
+
+
+# replaced in main.py: a second Ctrl-C as soon as the first, or a crash, has ended the app
+STRUCK = """
+        def strike(char, really=micropython.kbd_intr):
+            micropython.kbd_intr = really
+            raise KeyboardInterrupt
+        micropython.kbd_intr = strike
+        {end}
+"""
+FED = "import machine; print(maintenance.left > 0 or not machine.mem32[WATCHDOG] & 1 << 30)"
+
+
+@pytest.mark.parametrize("end", ["dispenser.run()", "raise KeyboardInterrupt", "1 // 0"])
+def test_a_second_ctrl_c_before_the_first_is_dealt_with(
+    provisioned: Path, tmp_path: Path, end: str
+) -> None:
+    async def scenario(rig: Rig) -> None:
+        if end == "dispenser.run()":
+            await rig.hello()
+            assert rig.host
+            rig.host.write(b"\x03")
+        text = await rig.mpremote("resume", "exec", FED)
+        assert "True" in text  # the watchdog is fed for as long as a tech may have the prompt
+        await rig.mpremote("resume", "fs", "cp", str(FIRMWARE / "main.py"), ":main.py")
+        await rig.restart()
+        hello = await rig.hello()
+        kinds = [r.type for r in await rig.records(0, hello.next)]
+        assert RecordType.fault not in kinds and kinds.count(RecordType.maintenance) == 1
+
+    folder = copy(provisioned, tmp_path)
+    with files(folder) as system:
+        with system.open("/main.py", "r") as file:
+            text = file.read()
+        assert text.count("        dispenser.run()\n") == 1
+        with system.open("/main.py", "w") as file:
+            file.write(text.replace("        dispenser.run()\n", STRUCK.format(end=end)))
+    play(folder, scenario)
 
 
 def test_a_prompt_lasts_a_quarter_of_an_hour_and_then_the_app_is_back(

@@ -95,3 +95,5 @@ def _execute(path, names):
         watchdog.soft_restart()
     except BaseException as error:
         sys.print_exception(error)
+    # on rp2, too, what a file did to Ctrl-C ends with it
+    proxies.kbd_intr(3)
