@@ -9,6 +9,7 @@ from protocol import chain, schema
 from protocol.wire import tag_of
 from sim.backend.registry import Registry
 from sim.compare import PATIENT, Difference
+from sim.expected.terms import BOOT_NS
 from sim.ledger import Entry, Fault, Power, Stimulus, Tech, only
 from sim.stored import Stored, rows
 
@@ -34,6 +35,13 @@ _CLEAN = ("internal_errors", "malformed", "odd_batches")
 _STEP_MS = 200
 _HOURLY = 60
 _HOUR_NS = 3600 * 10**9
+_TAKES_COUNT = frozenset(
+    {"rtc_dead", "rtc_cell_empty", "dispenser_lost", "dispenser_lost_after_ack"}
+)
+_ANNOUNCED_NS = 70 * 10**9
+"""By then a boot has written its BOOT (DESIGN: law 1)."""
+_BEAT_NS = 6 * _HOUR_NS - 60 * 10**9
+"""Four heartbeats a day (DESIGN: law 1), by a clock that may be a little fast."""
 _HOUSEKEEPING = frozenset(
     {
         "epoch",
@@ -119,9 +127,11 @@ def housekeeping(
     found += _too_many(records)
     powers = [p for p in only(Power, entries, dispenser) if p.power in ("on", "reset")]
     found += _limited(records, "boot", len(powers), "power-ups")
+    found += _skipped(records, powers, entries, dispenser)
     found += _limited(records, "gap", len(only(Power, entries, dispenser)), "losses of power")
     found += _limited(records, "maintenance", len(only(Tech, entries, dispenser)), "techs")
     found += _limited(records, "suppressed", 0, "reasons to suppress")
+    found += _limited(records, "heartbeat", _beats(entries), "times six hours")
     return found
 
 
@@ -227,6 +237,38 @@ def _too_many(records: Iterable[Stored]) -> list[Difference]:
 def _limited(records: Iterable[Stored], kind: str, most: int, reasons: str) -> list[Difference]:
     of_kind = [record for record in records if record.kind == kind]
     return [_not(record, f"beyond {most} {reasons}") for record in of_kind[most:]]
+
+
+def _skipped(
+    records: Iterable[Stored], powers: Sequence[Power], entries: Sequence[Entry], dispenser: str
+) -> list[Difference]:
+    """Hold the boots that BOOT records tell, those that wrote nothing included, against power.
+
+    Where nothing took the count, which is in the clock module, nor did a tech restart anything.
+    """
+    faults = {fault.fault for fault in only(Fault, entries, dispenser)}
+    boots = [record for record in records if isinstance(record.data, schema.Boot)]
+    if not boots or faults & _TAKES_COUNT or only(Tech, entries, dispenser):
+        return []
+    told = sum(1 + boot.data.skipped for boot in boots if isinstance(boot.data, schema.Boot))
+    lives = _lives(powers, entries, dispenser)
+    sure = sum(life >= BOOT_NS for life in lives)
+    if told > len(powers) or (told < sure and lives[-1] >= _ANNOUNCED_NS):
+        return [_not(boots[-1], f"and those before tell {told} boots of {len(lives)}")]
+    return []
+
+
+def _lives(powers: Sequence[Power], entries: Sequence[Entry], dispenser: str) -> list[int]:
+    # how long each boot lasted at most
+    ends = [power.t for power in only(Power, entries, dispenser)]
+    last = max(entry.t for entry in entries)
+    return [min([t for t in ends if t > power.t], default=last) - power.t for power in powers]
+
+
+def _beats(entries: Sequence[Entry]) -> int:
+    # a boot's first comes after six hours of it
+    times = [entry.t for entry in entries]
+    return (max(times) - min(times)) // _BEAT_NS if times else 0
 
 
 def spool(

@@ -187,12 +187,14 @@ def _named(kind: str, record: Stored, text: str) -> Difference:
 def _mistimed(pair: Pair) -> Difference:
     item, record = pair
     off = "nothing places it" if record.t is None else f"{(record.t - item.t) / 1e9:+.3f} s"
-    return _named("mistimed", record, f"{_text(item)}: stored with its time off by {off}")
+    return _named("mistimed", record, f"{wanted(item)}: stored with its time off by {off}")
 
 
 def _wrong(pair: Pair) -> Difference:
     item, record = pair
-    return _named("wrong", record, f"{_text(item)}: stored as {_what(record.kind, record.fields)}")
+    return _named(
+        "wrong", record, f"{wanted(item)}: stored as {_what(record.kind, record.fields)}"
+    )
 
 
 def _wrong_duration(pair: Pair) -> Iterable[Difference]:
@@ -202,13 +204,13 @@ def _wrong_duration(pair: Pair) -> Iterable[Difference]:
         return
     unknown = UNKNOWN_DURATION in (told, true)
     if (told != true) if unknown else abs(told - true) > _DURATION_MS + 2 * item.loose // MS:
-        yield _named("wrong", record, f"{_text(item)}: {told} ms told, {true} ms true")
+        yield _named("wrong", record, f"{wanted(item)}: {told} ms told, {true} ms true")
 
 
 def _too_soon(pair: Pair) -> Iterable[Difference]:
     item, record = pair
     if record.stored_at * 1000 < item.t - item.loose:
-        yield _named("mistimed", record, f"{_text(item)}: stored before it happened")
+        yield _named("mistimed", record, f"{wanted(item)}: stored before it happened")
 
 
 def _wrong_boots(pairs: Iterable[Pair], order: dict[int, int]) -> Iterable[Difference]:
@@ -217,7 +219,7 @@ def _wrong_boots(pairs: Iterable[Pair], order: dict[int, int]) -> Iterable[Diffe
         same = (stored.epoch, stored.boot) == (record.epoch, record.boot)
         if same != (before.boot == item.boot):
             told = "one boot" if same else "two boots"
-            text = f"{_text(item)}: {told} told, this one and seq {stored.seq}"
+            text = f"{wanted(item)}: {told} told, this one and seq {stored.seq}"
             yield _named("wrong", record, text)
 
 
@@ -226,12 +228,12 @@ def _surplus(record: Stored, matched: Iterable[Pair]) -> Difference:
     for item, other in matched:
         same = (other.kind, other.fields) == (record.kind, record.fields)
         if same and record.t is not None and abs(record.t - item.t) <= item.within:
-            return _named("duplicated", record, f"{_text(item)}: also stored as seq {other.seq}")
+            return _named("duplicated", record, f"{wanted(item)}: also stored as seq {other.seq}")
     return _named("unexplained", record, f"{text}: no stimulus explains it")
 
 
 def _lost(item: Expected) -> Difference:
-    return Difference("lost", f"{_text(item)}: not stored", item.dispenser)
+    return Difference("lost", f"{wanted(item)}: not stored", item.dispenser)
 
 
 def _misordered(pairs: Iterable[Pair], order: dict[int, int]) -> list[Difference]:
@@ -241,7 +243,7 @@ def _misordered(pairs: Iterable[Pair], order: dict[int, int]) -> list[Difference
     for n, (item, record) in enumerate(ordered):
         earlier = (order[id(other)] for before, other in ordered[:n] if _ordered(before, item))
         if max(earlier, default=-1) > order[id(record)]:
-            found.append(_named("misordered", record, f"{_text(item)}: stored too early"))
+            found.append(_named("misordered", record, f"{wanted(item)}: stored too early"))
     return found
 
 
@@ -256,5 +258,6 @@ def _what(kind: str, fields: Iterable[tuple[str, int]]) -> str:
     return f"{kind.upper()} {told}".strip()
 
 
-def _text(item: Expected) -> str:
+def wanted(item: Expected) -> str:
+    """Return what must be there, in words."""
     return f"{item.dispenser} {_what(item.kind, item.fields)} at {utc(item.t)}"

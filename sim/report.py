@@ -14,6 +14,7 @@ from sim.backend import registry
 from sim.compare import Comparison, Difference, Pair, compare
 from sim.expected import Expected, debounce_ms, expected_records
 from sim.expected.prompted import prompted
+from sim.placed import misplaced
 from sim.stored import Stored
 
 LEDGER = "ledger.jsonl"
@@ -86,8 +87,9 @@ def compute(run: Path) -> Report:
     differences += [d for verdict in verdicts.values() for d in verdict.differences]
     differences += _beyond_patient(run, entries, meta.dispensers, records, known)
     broken = audit.first_break(records, known)
-    undecided = [item for verdict in verdicts.values() for item in verdict.undecided]
     pairs = [pair for verdict in verdicts.values() for pair in verdict.matched]
+    differences += misplaced(pairs, records)
+    undecided = [item for verdict in verdicts.values() for item in verdict.undecided]
     kinds = Counter(difference.kind for difference in differences)
     return Report(
         seed=meta.seed,

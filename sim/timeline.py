@@ -1,6 +1,7 @@
 """A run as one HTML page that opens from disk: a lane for each part, a line for each record.
 
-What is where is taken from the run's own files; a record's line ends where it was seen last.
+What is where is taken from the run's own files; a record's line ends where it was seen last. What
+is wrong and names a record (dispenser/epoch/seq) leads to its line.
 """
 
 import html
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sim import expected, ledger, stored
+from sim.compare import wanted
 from sim.report import LEDGER, STORE, spools
 from sim.stored import describe, reading
 
@@ -42,7 +44,7 @@ def _data(run: Path, wrong: Sequence[str]) -> dict[str, object]:
         "bars": _bars(entries, lanes, gateways),
         "off": _off_times(entries),
         "span": [min(times), max(times)] if (times := [entry.t for entry in entries]) else [0, 1],
-        "ways": ways + _never_seen(entries, ways),
+        "ways": ways + _never_seen(entries, ways, wrong),
         "wrong": list(wrong),
     }
 
@@ -101,6 +103,7 @@ def _way(
     made: dict[str, object] = {
         "lane": names.get(dispenser, dispenser), "seq": seq, "what": describe(raw), "t": None,
         "stops": {},
+        "key": f"{dispenser}/{epoch}/{seq}",
     }  # fmt: skip
     return seen.setdefault((dispenser, epoch, seq), made)
 
@@ -112,20 +115,21 @@ def _stops(way: dict[str, object]) -> dict[str, int]:
 
 
 def _never_seen(
-    entries: Sequence[ledger.Entry], ways: Sequence[dict[str, object]]
+    entries: Sequence[ledger.Entry], ways: Sequence[dict[str, object]], wrong: Sequence[str]
 ) -> list[dict[str, object]]:
     """What the ledger says must be there and nobody has: its line ends at the dispenser."""
+    stored_otherwise = "\n".join(wrong)
     try:
-        wanted = expected.expected_records(entries, expected.debounce_ms())
+        items = expected.expected_records(entries, expected.debounce_ms())
     except ledger.LedgerError:
         return []
     left = list(ways)
     lost: list[dict[str, object]] = []
-    for item in sorted((e for e in wanted if not e.undecided), key=lambda e: e.t):
+    for item in sorted((e for e in items if not e.undecided), key=lambda e: e.t):
         found = [(off, n) for n, way in enumerate(left) if (off := _off(item, way)) is not None]
         if found:
             left.pop(min(found)[1])
-        else:
+        elif f"{wanted(item)}: stored" not in stored_otherwise:
             what = f"{item.kind.upper()} LOST"
             lost.append(
                 {"lane": item.dispenser, "seq": None, "what": what, "t": item.t, "stops": {}}
@@ -136,8 +140,8 @@ def _never_seen(
 def _off(item: expected.Expected, way: dict[str, object]) -> int | None:
     """Return how far a record's time is from what it must tell, None if it is another record."""
     t = way["t"]
-    told = str(way["what"]).split(" ", 1)[0]
-    if (way["lane"], told) != (item.dispenser, item.kind.upper()):
+    first = (f"{name} {value}" for name, value in item.fields[:1])
+    if (way["lane"], way["what"]) != (item.dispenser, " ".join((item.kind.upper(), *first))):
         return None
     off = abs(t - item.t) if isinstance(t, int) else item.within
     return off if off <= item.within else None

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from protocol import schema
+from sim.ledger import Power
 from sim.report import compute
 from sim.verify import VerifyError, verify
 from tests.sim.runs import EPOCH, START, Run
@@ -254,3 +255,39 @@ def test_how_far_the_times_are_off_is_told(run):
         row.t += 700
     run.write()
     assert compute(run.folder).time_off_ms == {"p50": 0.0, "p99": 700.0, "max": 700.0}
+
+
+@pytest.mark.parametrize(("hours", "count", "wrong"), [(13, 2, 0), (13, 3, 1), (1, 1, 1)])
+def test_more_heartbeats_than_four_a_day_are_named(tmp_path, hours, count, wrong):
+    run = Run(tmp_path)
+    source = schema.PowerSource(1)
+    for n in range(count):
+        beat = schema.Heartbeat(21_600 * (n + 1), 90_000, 20, 4_500, source, 61, 40, 90)
+        run.d1.add("heartbeat", run.d1.now + n, beat)
+    run.d1.now += hours * 3_600_000
+    run.d1.press(2)
+    run.write()
+    found = [line for line in differences(run) if line.startswith("housekeeping")]
+    assert len(found) == wrong
+    assert all("beyond" in line and "six hours" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("skipped", "cuts", "named"), [(0, 0, 0), (1, 0, 1), (1, 1, 0), (0, 1, 1)]
+)
+def test_boots_that_wrote_nothing_are_counted(tmp_path, skipped, cuts, named):
+    run = Run(tmp_path)
+    d1 = run.d1
+    for _ in range(1 + cuts):  # three seconds of power each, but for the last
+        for power, seconds in (("cut", 1), ("on", 3)):
+            d1.entries.append(Power(t=d1.now * 10**6, dispenser="d1", power=power))
+            d1.now += seconds * 1_000
+    d1.boot += 1
+    d1.answer = (9, 0)
+    d1.begin_boot(d1.now)
+    boot = d1.rows[run.find("boot", 2)]
+    boot.data = dataclasses.replace(boot.data, skipped=skipped)
+    d1.now += 80_000
+    d1.press(2)
+    run.write()
+    assert ["boots of" in line for line in differences(run)] == [True] * named

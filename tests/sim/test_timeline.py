@@ -1,5 +1,6 @@
 """The page of a failing run, opened from disk in a browser: it shows where a record was lost."""
 
+import dataclasses
 import os
 import shutil
 import sqlite3
@@ -11,6 +12,8 @@ from sim import timeline
 from tests.sim.runs import Run
 
 CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
+         "--disable-background-networking", "--disable-component-update"]  # fmt: skip
 pytestmark = pytest.mark.slow
 
 
@@ -45,10 +48,8 @@ def test_a_lost_record_is_seen_where_it_was_last(broken, tmp_path):
 
     folder, seq = broken
     page_file = timeline.write(folder, ["lost: one record"])
-    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-             "--disable-background-networking", "--disable-component-update"]  # fmt: skip
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=flags)
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1200, "height": 700})
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -71,6 +72,34 @@ def test_a_lost_record_is_seen_where_it_was_last(broken, tmp_path):
         assert 500 < middle < 750, "what was clicked is in the middle now"
         inside(page, ".lostlabel, .label, .barlabel")
         assert errors == []
+        browser.close()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_what_is_wrong_leads_to_the_record_and_is_not_called_lost(tmp_path):
+    from playwright.sync_api import sync_playwright
+
+    run = Run(tmp_path)
+    seq = run.find("response")
+    row = run.d1.rows[seq]
+    row.data = dataclasses.replace(row.data, button=2)
+    late = run.find("dose")
+    run.d1.rows[late].t -= 20_000
+    run.write()
+    page_file = timeline.write(tmp_path, [*run.report().differences, "nothing of a record"])
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1200, "height": 700})
+        page.goto(page_file.as_uri())
+        assert page.locator("#lost").inner_text() == ""
+        assert sorted(page.locator(".lostlabel").all_text_contents()) == [
+            f"DOSE compartment 1 seq {late} WRONG",
+            f"RESPONSE button 2 seq {seq} WRONG",
+        ]
+        assert page.locator("polyline.lost").count() == 2
+        page.get_by_role("button", name="RESPONSE button 3").click()
+        assert page.locator("#says").inner_text() == f"RESPONSE button 2 seq {seq} WRONG"
+        assert page.get_by_role("button", name="nothing of").count() == 0
         browser.close()
 
 
