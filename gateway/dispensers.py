@@ -198,8 +198,10 @@ class PortTask:
         frames = deframer.feed(data)
         if deframer.damaged > before:
             self._garbage(deframer.damaged - before)
-        self._babble = 0 if frames else self._babble + len(data)
-        if frames:
+        # an echo of ours is no answer
+        answered = any(not frame.from_host for frame in frames)
+        self._babble = 0 if answered else self._babble + len(data)
+        if answered:
             self._trouble = ""
         now = self._now()
         return [action for frame in frames for action in self._session.received(frame, now)]

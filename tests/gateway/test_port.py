@@ -152,6 +152,23 @@ def test_a_stranger_on_a_named_port_is_told_from_nobody(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_an_echo_is_no_answer(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path, CHAIN[:10]) as b:
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(
+                    b.dispenser, "_take", lambda frame: b.dispenser.write(encode(frame))
+                )
+                await until(lambda: b.counters["port_lost"])
+                echoes = b.counters["foreign_frames"]
+                await until(lambda: b.counters["foreign_frames"] > echoes)
+                assert findings.port(b.task).text == "nobody answers"
+            await until(b.all_held)
+            assert findings.port(b.task).works
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_garbage_on_the_port(tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
