@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
 from sim.participant import NEVER, Participant
+from sim.timer import Timer
 
 __all__ = ["NEVER", "START_NS", "Clock", "ClockError", "RealClock", "Timer", "VirtualClock"]
 
@@ -37,27 +38,6 @@ _LOOK_S = 0.25  # real time between looks at a participant that runs
 
 class ClockError(RuntimeError):
     """Time was asked to do what it cannot."""
-
-
-class Timer:
-    """A callback set for a time; `cancel` takes it back."""
-
-    def __init__(self, at_ns: int, callback: Callable[[], None]) -> None:
-        self.at_ns = at_ns
-        self.callback: Callable[[], None] | None = callback
-        self.handle: asyncio.TimerHandle | None = None
-
-    def cancel(self) -> None:
-        """The callback will not come; no-op when it has."""
-        self.callback = None
-        if self.handle:
-            self.handle.cancel()
-
-    def fire(self) -> None:
-        """Call back, once."""
-        callback, self.callback = self.callback, None
-        if callback:
-            callback()
 
 
 class Clock(ABC):
@@ -186,6 +166,7 @@ class VirtualClock(Clock):
         self._step_handle: asyncio.Handle | None = None
         self._passes = self._retries = 0
         self._looker: asyncio.TimerHandle | None = None
+        self._retry: asyncio.TimerHandle | None = None
         self.followers: list[Callable[[], None]] = []
 
     @property
@@ -203,10 +184,14 @@ class VirtualClock(Clock):
         run: Callable[[int, int], None],
         *,
         holds: Callable[[], bool] = lambda: False,
+        rings: Callable[[], bool] = lambda: False,
         look: Callable[[], None] = lambda: None,
     ) -> Participant:
-        """Take part, idle at first. `look` is called now and then in real time while it runs."""
-        participant = Participant(self, name, run, holds, look)
+        """Take part, idle at first. `look` is called now and then in real time while it runs.
+
+        `rings` tells of one that holds work whether it says by itself when that is over.
+        """
+        participant = Participant(self, name, run, holds, rings, look)
         self._participants.append(participant)
         return participant
 
@@ -316,6 +301,9 @@ class VirtualClock(Clock):
 
     def _step(self) -> None:
         self._step_handle = None
+        if self._retry:
+            self._retry.cancel()
+            self._retry = None
         try:
             self._work_off()
         except Exception as error:
@@ -329,8 +317,8 @@ class VirtualClock(Clock):
         elif self._passes:
             self._passes -= 1
             self.look_again()
-        elif any(participant.holds() for participant in self._participants):
-            self._look_soon()
+        elif holder := next((one for one in self._participants if one.holds()), None):
+            self._wait_for(holder)
         elif self._holding:
             return
         elif self._condition and self._condition():
@@ -338,11 +326,13 @@ class VirtualClock(Clock):
         else:
             self._next()
 
-    def _look_soon(self) -> None:
-        self._retries += 1
-        if self._retries > _SOON:
-            self._loop.call_later(_RETRY_S, self.look_again)
+    def _wait_for(self, holder: Participant) -> None:
+        if self._step_handle:  # it has said so already
+            return
+        if self._retries > _SOON or holder.rings():
+            self._retry = self._loop.call_later(_RETRY_S, self.look_again)
         else:
+            self._retries += 1
             time.sleep(_SOON_S)
             self.look_again()
 

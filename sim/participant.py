@@ -17,7 +17,8 @@ class Participant:
     It has nothing to do until `until_ns`, or runs (`until_ns` None). When its time has come it is
     given the turn by `run(horizon_ns, free_ns)`: nothing else happens before the horizon, so long
     it may use time up by running; before `free_ns` it may even wait without asking, as long as
-    it does nothing that others could notice.
+    it does nothing that others could notice. While it `holds` work time stands; one that `rings`
+    need not be asked again and again whether that is over.
     """
 
     def __init__(
@@ -26,10 +27,11 @@ class Participant:
         name: str,
         run: Callable[[int, int], None],
         holds: Callable[[], bool],
+        rings: Callable[[], bool],
         look: Callable[[], None],
     ) -> None:
         self.name = name
-        self.run, self.holds, self.look = run, holds, look
+        self.run, self.holds, self.rings, self.look = run, holds, rings, look
         self.until_ns: int | None = NEVER
         self._clock = clock
 

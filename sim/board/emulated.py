@@ -84,7 +84,7 @@ class EmulatedBoard(Conditions):
         if isinstance(self._time, VirtualClock):
             self._turns = Turns(
                 self._time, name, on_output is not None,
-                self._relay.in_flight, self._starved, self._notify,
+                self._relay, self._starved, self._notify,
             )  # fmt: skip
         self._process: BoardProcess | None = None
         self._environment = Environment(hardware)

@@ -64,6 +64,8 @@ class HostPort:
         self._unread = (0, 0.0)  # bytes, and since when
         self.hung_up = 0
         """How often it vanished from somebody who had it open."""
+        self.rings = False
+        """Whether what is in flight is over only after somebody has told us so."""
         self.awaits: Callable[[str], bool | None] = lambda _: None
         """Tells of a terminal's path whether who has it open is about to read; None: stranger."""
 
@@ -124,6 +126,7 @@ class HostPort:
         """Whether the host has sent what was not taken here, or not yet read what was sent."""
         if not self.attached:
             return False
+        self.rings = True
         came = {fd for fd, event in self._watching.poll(0) if event & select.POLLIN}
         if self._paused:
             came.discard(self._master)
@@ -138,6 +141,7 @@ class HostPort:
 
     def _is_awaited(self, count: int) -> bool:
         reads = self.awaits(self._slave)
+        self.rings = reads is not None
         if reads is not None:
             return reads
         # a stranger who does not read for that long in real time does not count any more
@@ -258,6 +262,10 @@ class Relay:
     def in_flight(self) -> bool:
         """Whether bytes are on their way that nobody has looked at."""
         return self.port.in_flight()
+
+    def rings(self) -> bool:
+        """Whether what was in flight is over only after somebody has told us so."""
+        return self.port.rings
 
     def from_board(self, data: bytes) -> None:
         """The board has written to its terminal."""

@@ -12,6 +12,7 @@ import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from sim.board import control
 from sim.board.process import BoardProcess, Message
@@ -22,11 +23,21 @@ _HUNG_S = 3.0  # processor time without a sign of life
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
+class Cable(Protocol):
+    """What lies between a board and its host."""
+
+    def in_flight(self) -> bool:
+        """Whether bytes are on their way that nobody has looked at."""
+
+    def rings(self) -> bool:
+        """Whether what was in flight is over only after somebody has told us so."""
+
+
 class Turns:
     """One board's part in a `VirtualClock`, over all its boots.
 
-    `watched`: others may act on its outputs; `in_flight` tells whether bytes are on their way in
-    the cable; `starved` is called when the watchdog bites, `hangs` when the board no longer waits.
+    `watched`: others may act on its outputs; `cable` tells whether bytes are on their way in it;
+    `starved` is called when the watchdog bites, `hangs` when the board no longer waits.
     """
 
     def __init__(
@@ -34,7 +45,7 @@ class Turns:
         clock: VirtualClock,
         name: str,
         watched: bool,
-        in_flight: Callable[[], bool],
+        cable: Cable,
         starved: Callable[[], None],
         hangs: Callable[[], None],
     ) -> None:
@@ -46,7 +57,9 @@ class Turns:
         os.ftruncate(self._page, control.PAGE_SIZE)
         self._memory = mmap.mmap(self._page, control.PAGE_SIZE)
         self.stop_watchdog()
-        self._participant = clock.join(name, self._run, holds=in_flight, look=self._look)
+        self._participant = clock.join(
+            name, self._run, holds=cable.in_flight, rings=cable.rings, look=self._look
+        )
         self._process: BoardProcess | None = None
         self._grants = -1
         self._parked = self._hung = False

@@ -46,7 +46,9 @@ class Network:
         self._quiet: tuple[object, ...] | None = None
         self._patience = Patience()
         self._sockets: dict[int, Sockets] = {}
-        self._participant: Participant = clock.join("network", lambda *_: None, holds=self.holds)
+        self._participant: Participant = clock.join(
+            "network", lambda *_: None, holds=self.holds, rings=self._anybody_runs
+        )
 
     def holds(self) -> bool:
         """Whether time must stand still."""
