@@ -35,6 +35,7 @@ class Dispenser:
         self.epoch = 0
         self.active: set[str] = set()
         self.watchdog_may_bite = False
+        self._stuck: dict[str, bool] = {}
         self._cables = cables
         self._clock = clock
         self._ledger = ledger
@@ -49,16 +50,39 @@ class Dispenser:
         return self.board
 
     def touch(self, name: str, active: bool) -> int:
-        """Make an input of an emulated board active or not; returns the true time in Unix ns."""
+        """Make an input of an emulated board active or not; returns the true time in Unix ns.
+
+        One that is stuck stays as it is, and moves when it is `free`.
+        """
         self.follow()
+        if name in self._stuck:
+            self._stuck[name] = active
+            return self._clock.now_ns
         return self._note(name, active, self.emulated.set_input(name, active))
 
     async def move(self, name: str, active: bool) -> int:
         """As `touch`, on any board: on a real one that takes its time. Raises HandsError."""
-        if not isinstance(self.board, SerialBoard):
+        if not isinstance(self.board, SerialBoard) or name in self._stuck:
             return self.touch(name, active)
         self.follow()
         return self._note(name, active, await self.board.move(name, active))
+
+    def left(self, name: str) -> bool:
+        """Tell whether hands have left an input active, stuck or not."""
+        return self._stuck.get(name, name in self.active)
+
+    async def stick(self, name: str) -> None:
+        """Keep an input active, whatever hands do. Raises HandsError."""
+        left = self.left(name)
+        if not left:
+            await self.move(name, True)
+        self._stuck[name] = left
+
+    async def free(self, name: str) -> None:
+        """Let an input be as hands have left it. Raises HandsError."""
+        left = self._stuck.pop(name, name in self.active)
+        if left != (name in self.active):
+            await self.move(name, left)
 
     def _note(self, name: str, active: bool, t: int) -> int:
         (self.active.add if active else self.active.discard)(name)

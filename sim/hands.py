@@ -43,7 +43,7 @@ class Hands:
 
     async def _edge(self, name: str, active: bool, pause: float = _PAUSE_S) -> None:
         # one who finds the lid open does not open it again
-        if (name in self.dispenser.active) != active:
+        if self.dispenser.left(name) != active:
             async with self.dispenser.held:
                 await self.dispenser.move(name, active)
         await self._clock.sleep(pause)

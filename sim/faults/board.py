@@ -312,13 +312,11 @@ class BeamStuck(OfDispenser):
 
     async def strike(self, world: World) -> None:
         """Put it there."""
-        if self.input not in self.dispenser(world).active:
-            await self.dispenser(world).move(self.input, True)
+        await self.dispenser(world).stick(self.input)
 
     async def mend(self, world: World) -> None:
         """Take it away."""
-        if self.input in self.dispenser(world).active:
-            await self.dispenser(world).move(self.input, False)
+        await self.dispenser(world).free(self.input)
 
 
 class ReedStuck(BeamStuck):

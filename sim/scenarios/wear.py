@@ -24,12 +24,14 @@ SCENARIOS = (
             day 1 00:12  open; take 1; close
             day 1 00:40  fault reed_stuck d1 for 20 min
             day 1 00:45  take 2; press 2
+            day 1 00:50  close; open; close
             day 1 01:20  fault eeprom_dead d1 for 20 min
             day 1 01:25  open; take 3; close; press 1
         """,
         expect=(
             count("dose", 4),  # the one whose beam stays broken is one too
             count("response", 2),
+            count("lid_closed", 3),  # the magnet holds, whatever hands do with the lid
             told("tamper", TamperKind.beam_without_lid),
             told("fault", FaultKind.stuck),
             faults("beam_stuck", "reed_stuck", "eeprom_dead"),

@@ -160,6 +160,20 @@ def test_without_its_eeprom_a_dispenser_notes_on(world):
     assert "response" in [r.kind for r in world.records()[before:]]
 
 
+def test_a_stuck_reed_holds_whatever_hands_do_and_follows_them_when_it_is_free(world, dispenser):
+    for left in (False, True):
+        fault = faults.make("reed_stuck", seed=5)
+        drive(world, fault.break_it(world.world))
+        live(world, f"close; open; close{'; open' * left}")
+        assert "lid" in dispenser.active
+        drive(world, fault.heal(world.world))
+        assert ("lid" in dispenser.active) == left
+    live(world, "close")
+    world.play("")
+    kinds = [record.kind for record in world.records() if record.kind.startswith("lid")]
+    assert kinds == ["lid_opened", "lid_closed"] * 2
+
+
 def test_every_fault_says_in_one_line_what_it_is_and_names_are_words():
     for name, fault in faults.FAULTS.items():
         assert (fault.__doc__ or "").splitlines()[0].endswith(".")
