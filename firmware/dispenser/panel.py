@@ -70,7 +70,8 @@ class Panel:
         self.step()
 
     def noted(self):
-        # it is on flash
+        # it is on flash; what waits to be told was about an answer before it
+        self._later = None
         self._begin("noted")
         self._sound("noted")
         self.step()

@@ -77,6 +77,18 @@ def check_delivered_waits_for_noted():
     assert changes[4:] == [(800, True), (2300, False)]
 
 
+def check_what_waits_to_be_told_is_not_told_of_a_later_press():
+    for later in ("delivered", "seen"):
+        rig = Rig()
+        rig.panel.noted()
+        rig.run(500)
+        getattr(rig.panel, later)()
+        rig.run(100)
+        rig.panel.pressed()
+        rig.panel.noted()
+        assert rig.run(5000) == [(600, True), (800, False), (1000, True), (1200, False)], later
+
+
 def check_the_worst_state_is_shown():
     rig = Rig()
     shown = []
