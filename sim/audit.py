@@ -11,6 +11,7 @@ from sim.backend.registry import Registry
 from sim.compare import PATIENT, Difference
 from sim.expected.terms import BOOT_NS
 from sim.ledger import Entry, Fault, Power, Stimulus, Tech, only
+from sim.panel import SEEN
 from sim.stored import Stored, rows
 
 ALTERED = "record_altered_in_spool"
@@ -160,7 +161,7 @@ def _at_most_once(records: Iterable[Stored], kind: str, text: str) -> list[Diffe
 def _explained(entries: Sequence[Entry], dispenser: str) -> frozenset[str]:
     """Return the kinds of which the ledger says why they may be there."""
     broken = only(Fault, entries, dispenser) or _is_held(only(Stimulus, entries, dispenser))
-    asked = any(tech.tech == SETTINGS for tech in only(Tech, entries, dispenser))
+    asked = any(tech.tech in (SETTINGS, SEEN) for tech in only(Tech, entries, dispenser))
     return (_OF_TROUBLE if broken else frozenset()) | (_OF_SETTINGS if asked else frozenset())
 
 

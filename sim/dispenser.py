@@ -1,6 +1,7 @@
 """A dispenser of a world: every edge and every loss of power is in the ledger."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from sim.board.emulated import EmulatedBoard, Exit
@@ -24,9 +25,12 @@ class Dispenser:
 
     def __init__(
         self, name: str, board: Target, cables: Path, gateway: str, clock: Clock,
-        ledger: Ledger,
+        ledger: Ledger, pressed: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
-        """`cables`: folder with a folder for each gateway, where that finds its ports."""
+        """`cables`: folder with a folder for each gateway, where that finds its ports.
+
+        `pressed` is called when a button is about to be.
+        """
         self.name = name
         self.board = board
         self.gateway = gateway
@@ -40,6 +44,7 @@ class Dispenser:
         self._clock = clock
         self._ledger = ledger
         self._logged = 0
+        self._pressed = pressed
         self._lay()
 
     @property
@@ -58,6 +63,8 @@ class Dispenser:
         if name in self._stuck:
             self._stuck[name] = active
             return self._clock.now_ns
+        if active and name.startswith("button"):
+            self._pressed()
         return self._note(name, active, self.emulated.set_input(name, active))
 
     async def move(self, name: str, active: bool) -> int:

@@ -67,6 +67,13 @@ class Tech(Entry, frozen=True):
     tech: str
 
 
+class Answer(Entry, frozen=True):
+    """What the panel told the patient, as `sim.panel` reads it: "beep", "noted", "delivered"."""
+
+    dispenser: str
+    answer: str
+
+
 class Fault(Entry, frozen=True):
     """A fault struck; `evidence` says what was in flight at that hop.
 
@@ -120,6 +127,7 @@ _BY_KEY: dict[str, type[Entry]] = {
     "power": Power,
     "plugged": Cable,
     "tech": Tech,
+    "answer": Answer,
     "fault": Fault,
     "healed": Healed,
     "phase": Phase,

@@ -11,7 +11,10 @@ LIGHTS = 8  # compartments 1-4, questions 1-3, status
 _DARK: Colour = (0, 0, 0)
 _MS = 10**6
 _ANSWERS = 6
-DELIVERED = "delivered"
+PRESSED, NOTED, DELIVERED, SEEN = "pressed", "noted", "delivered", "seen"
+BEEP = "beep"
+_BEEP_HZ = 880
+_SILENCE_NS = 700 * _MS
 
 
 class Panel:
@@ -29,19 +32,22 @@ class Panel:
         self.at_ms = 0
         """When the lights changed last, Unix ms, as the board tells."""
         self._reader = Reader()
+        self._silent_since = 0
 
-    def take(self, event: OutputEvent) -> None:
-        """Take in what an output did."""
+    def take(self, event: OutputEvent) -> str:
+        """Take in what an output did; returns the answer or the beep that it was, mostly ""."""
         before = (list(self.lights), self.tone_hz)
+        told = ""
         if event.kind == "pixels":
             self._pixels(event.data)
             self.at_ms = event.time_ns // _MS
-            if answer := self._reader.read(event.time_ns, self.lights[-1]):
-                self.answers.append((event.time_ns, answer))
+            if told := self._reader.read(event.time_ns, self.lights[-1]):
+                self.answers.append((event.time_ns, told))
         elif event.kind == "pwm" and event.name == "buzzer":
-            self.tone_hz = event.freq if event.value else 0
+            told = self._sound(event.time_ns, event.freq if event.value else 0)
         if before != (self.lights, self.tone_hz):
             self.version += 1
+        return told
 
     @property
     def says(self) -> str:
@@ -53,6 +59,14 @@ class Panel:
         if self.tone_hz or any(light != _DARK for light in self.lights):
             self.lights, self.tone_hz = [_DARK] * LIGHTS, 0
             self.version += 1
+
+    def _sound(self, t: int, hz: int) -> str:
+        # the chime has the same tone in its middle
+        begins = hz == _BEEP_HZ and not self.tone_hz and t - self._silent_since >= _SILENCE_NS
+        if self.tone_hz and not hz:
+            self._silent_since = t
+        self.tone_hz = hz
+        return BEEP if begins else ""
 
     def _pixels(self, chain: bytes) -> None:
         for number in range(min(LIGHTS, len(chain) // 3)):
@@ -79,13 +93,13 @@ class Reader:
         self._colour, self._since = colour, t
         if _white(colour):
             flashes, self._flash = t - self._flash < 700 * _MS, t
-            return "noted" if flashes else ""
+            return NOTED if flashes else ""
         lasted = t - since
         if _white(before) and 300 * _MS <= lasted < 700 * _MS:
-            return "pressed"
+            return PRESSED
         if _green(before) and 1000 * _MS <= lasted < 2500 * _MS:
             again, self._glow = since - self._glow < 1000 * _MS, t
-            return "seen" if again else DELIVERED
+            return SEEN if again else DELIVERED
         return ""
 
 

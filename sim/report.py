@@ -15,6 +15,7 @@ from sim.compare import Comparison, Difference, Pair, compare
 from sim.expected import Expected, debounce_ms, expected_records
 from sim.expected.prompted import prompted
 from sim.placed import misplaced
+from sim.reassured import reassured
 from sim.stored import Stored
 
 LEDGER = "ledger.jsonl"
@@ -33,7 +34,8 @@ class Report(msgspec.Struct, kw_only=True):
 
     `latency_ms`: p50 and p99 from stimulus to backend commit in the calm phase; `time_off_ms`:
     p50, p99 and max of how far the times told are from the true ones, all boots; `chain`:
-    "verified", or the first bad `dispenser/epoch/seq`; `refused`: what the backend refused.
+    "verified", or the first bad `dispenser/epoch/seq`; `refused`: what the backend refused;
+    `answers`: how many of each word on the panel could be judged.
     """
 
     seed: int
@@ -57,6 +59,7 @@ class Report(msgspec.Struct, kw_only=True):
     peak_heap_bytes: dict[str, int]
     differences: list[str]
     undecided_records: list[str]
+    answers: dict[str, int] = {}
 
 
 def spools(run: Path) -> list[Path]:
@@ -89,6 +92,8 @@ def compute(run: Path) -> Report:
     broken = audit.first_break(records, known)
     pairs = [pair for verdict in verdicts.values() for pair in verdict.matched]
     differences += misplaced(pairs, records)
+    told = reassured(entries, wanted, pairs, meta.dispensers)
+    differences += told.differences
     undecided = [item for verdict in verdicts.values() for item in verdict.undecided]
     kinds = Counter(difference.kind for difference in differences)
     return Report(
@@ -108,6 +113,7 @@ def compute(run: Path) -> Report:
         peak_heap_bytes=_measures(entries, "peak_heap_bytes"),
         differences=[_line(difference) for difference in differences],
         undecided_records=[_undecided(item) for item in undecided],
+        answers=told.judged,
     )
 
 

@@ -19,7 +19,7 @@ from sim.child import dosewire, run
 from sim.dispenser import Dispenser
 from sim.hands import Hands
 from sim.ledger import Tech
-from sim.panel import DELIVERED, Panel
+from sim.panel import DELIVERED, SEEN, Panel
 from sim.report import REGISTRY, STORE
 from sim.talk import talk
 from sim.throttle import as_the_host
@@ -91,6 +91,14 @@ async def _ask(world: World, dispenser: Dispenser) -> None:
 async def _question(world: World, dispenser: Dispenser) -> None:
     """Send settings: a dose is due all day, two questions are asked after each."""
     await _settings(world, dispenser, _AFTER_DOSES)
+
+
+async def _seen(world: World, dispenser: Dispenser) -> None:
+    """Let the clinic say that it has seen all that is stored; the patient looks at the panel."""
+    world.look(dispenser.name)
+    world.ledger.append(Tech(t=world.clock.now_ns, dispenser=dispenser.name, tech=SEEN))
+    config = ("--config", str(world.folder / "backend.toml"))
+    await _tool(world, "backend", "send", "seen", *config, dispenser.id)
 
 
 async def _settings(world: World, dispenser: Dispenser, text: str) -> None:
@@ -184,6 +192,7 @@ DEEDS: dict[str, Callable[[World, Dispenser], Awaitable[None]]] = {
     "check": _check,
     "question": _question,
     "reissue": _reissue,
+    "seen": _seen,
     "update": _update,
 }
 """By name; their first lines say what they are."""

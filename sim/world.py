@@ -29,6 +29,7 @@ from sim.dispenser import Dispenser, WorldError
 from sim.hello import NoAnswerError, ask
 from sim.ledger import Fault, Healed, Ledger, Measure, Meta, Tech
 from sim.modem.installed import Installed
+from sim.onlooker import Onlooker
 from sim.paced.child import PacedChild
 from sim.paced.network import Network
 from sim.panel import Panel
@@ -98,6 +99,7 @@ class World:
         self._with_cell, self._with_modem = cell or modem, modem
         self._lost: set[str] = set()
         self.panels = panels or {}
+        self._onlookers: dict[str, Onlooker] = {}
         self.dispensers = {name: self._dispenser(name, names[0]) for name in dispensers}
         self.gateways = {name: self._gateway(name, name == names[0]) for name in names}
         self.gateway = self.gateways[names[0]]
@@ -107,8 +109,12 @@ class World:
             self._network = Network(self.clock, self._paced, self.broker, self._stirs)
 
     def _dispenser(self, name: str, gateway: str) -> Dispenser:
+        self._onlookers[name] = Onlooker(name, self.ledger, self.panels.get(name))
         board = self._emulated(name) if self._serial is None else self._real(name, self._serial)
-        return Dispenser(name, board, self.folder / "cables", gateway, self.clock, self.ledger)
+        return Dispenser(
+            name, board, self.folder / "cables", gateway, self.clock, self.ledger,
+            pressed=lambda: self.look(name),
+        )  # fmt: skip
 
     def _real(self, name: str, spec: SerialSpec) -> SerialBoard:
         if self.virtual or self._image is not None:
@@ -122,11 +128,16 @@ class World:
         log.handlers = [logging.FileHandler(self.logs / f"{name}.log")]
         board = EmulatedBoard(
             self.folder / name, hardware.load("pico"), name=f"{self.seed}-{name}", log=log,
-            on_output=self.panels[name].take if self.panels else None,
+            on_output=self._onlookers[name].take, watched=name in self.panels,
             clock=self.clock, seed=self.seed if self.virtual else None,
         )  # fmt: skip
         board.relay.port.awaits = self._awaits
+        self._onlookers[name].hear = board.hear
         return board
+
+    def look(self, name: str) -> None:
+        """Let somebody look at a dispenser's panel: what it tells is kept in the ledger."""
+        self._onlookers[name].look(self.clock.now_ns)
 
     def data(self, gateway: str) -> Path:
         """Return the folder of a gateway's spool."""
@@ -290,7 +301,9 @@ class World:
         self.ledger.append(Fault(now, name, evidence, dispenser, epoch, seq, part))
 
     def healed(self, name: str, observed: str, part: str = "") -> None:
-        """Write down that a fault is over, and what came of it."""
+        """Write down that a fault is over, and what came of it; what waited may be told now."""
+        for dispenser in self.dispensers:
+            self.look(dispenser)
         self.ledger.append(Healed(self.clock.now_ns, name, observed, part))
 
     def lost(self, dispenser: Dispenser, acknowledged: int) -> None:

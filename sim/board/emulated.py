@@ -46,6 +46,7 @@ class EmulatedBoard(Conditions):
         name: str,
         heap: str = "240wK",
         on_output: Callable[[OutputEvent], None] | None = None,
+        watched: bool = True,
         log: logging.Logger | None = None,
         erase_ms: int = 0,
         clock: Clock | None = None,
@@ -53,6 +54,7 @@ class EmulatedBoard(Conditions):
     ) -> None:
         """Prepare it, switched off. `heap` as MicroPython's -X heapsize; `erase_ms` per block.
 
+        Who gets `on_output` acts on it if `watched`: virtual time stands still meanwhile.
         The board lives in the time of `clock`, real or virtual; without, in real time. A `seed`
         makes its random numbers, and so whatever it stores, repeatable.
 
@@ -83,7 +85,7 @@ class EmulatedBoard(Conditions):
         self._turns: Turns | None = None
         if isinstance(self._time, VirtualClock):
             self._turns = Turns(
-                self._time, name, on_output is not None,
+                self._time, name, watched and on_output is not None,
                 self._relay, self._starved, self._notify,
             )  # fmt: skip
         self._process: BoardProcess | None = None
@@ -104,6 +106,11 @@ class EmulatedBoard(Conditions):
         self._retained.reset(self._time.monotonic_ns())
         self._watchdog.feed(0)
         self._raw = 0
+
+    def hear(self, on: bool) -> None:
+        """Let it tell lights and sounds in virtual time though nobody acts on them, or not."""
+        if self._turns:
+            self._turns.hear(on)
 
     # --- power and cable
 

@@ -50,7 +50,7 @@ class Turns:
         hangs: Callable[[], None],
     ) -> None:
         self._clock = clock
-        self._watched = watched
+        self._watched = self._heard = watched
         self._quiet = control.QUIET if watched else control.QUIET + control.OUTPUTS
         self._starved, self._hangs = starved, hangs
         self._page = os.memfd_create(name)
@@ -146,6 +146,15 @@ class Turns:
 
     # --- what others have for it
 
+    def hear(self, on: bool) -> None:
+        """Let it tell PWM and PIXELS, or not, from when it waits next."""
+        self._heard = on or self._watched
+        if self.waiting:
+            self._apply_heard()
+
+    def _apply_heard(self) -> None:
+        struct.pack_into("<q", self._memory, control.HEARD_AT, self._heard)
+
     def send(self, message: bytes) -> None:
         """Put a message into the channel, once the board waits."""
         if self._process and (self._parked or self._hung):
@@ -184,6 +193,7 @@ class Turns:
             self._participant.poke()
 
     def _hand_over(self) -> None:
+        self._apply_heard()
         kept, self._kept = self._kept, []
         typable, self._typable = self._typable, None
         for message in kept:

@@ -11,6 +11,17 @@ def confirmed(outcome: Outcome) -> str:
     return "" if told[-len(wanted) :] == wanted else f"release records tell {told}"
 
 
+def told(**words: int) -> Expectation:
+    """The panel gave these answers, and all that they promise was so."""
+
+    def check(outcome: Outcome) -> str:
+        found = outcome.report.answers
+        wrong = [word for word, number in words.items() if found.get(word, 0) != number]
+        return f"answers told: {found}, not {words}" if wrong else ""
+
+    return check
+
+
 def lives(number: int) -> Expectation:
     """The store knows so many epochs of the dispenser."""
 
@@ -45,6 +56,18 @@ SCENARIOS = (
             day 1 03:00  open; take 2; close
         """,
         expect=(count("dose", 2), count("response", 1, button=4), bench_only(1)),
+        tags=frozenset({"slow"}),
+    ),
+    Scenario(
+        "seen-by-the-clinic",
+        "An answer is read at the clinic, which says so; the next one it has not read yet.",
+        days=0.2,
+        diary="""
+            day 1 00:05  press 3
+            day 1 00:30  tech seen d1
+            day 1 01:00  press 1
+        """,
+        expect=(count("response", 2), count("seen", 1), told(beep=2, noted=2, seen=1)),
         tags=frozenset({"slow"}),
     ),
     Scenario(

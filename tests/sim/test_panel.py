@@ -34,6 +34,21 @@ def test_sound_is_the_buzzers_and_ends_with_its_duty() -> None:
     assert panel.tone_hz == 0
 
 
+def tones(*changes: tuple[int, int]) -> list[str]:
+    """What is heard of a buzzer that has these tones (Hz) at these ms."""
+    panel = Panel()
+    events = (
+        OutputEvent(ms * 10**6 + 10**18, "buzzer", "pwm", bool(hz), hz) for ms, hz in changes
+    )
+    return [told for event in events if (told := panel.take(event))]
+
+
+def test_a_beep_is_a_tone_of_its_own_and_no_part_of_a_chime() -> None:
+    # docs/patient.md: a short beep; three notes that go up
+    assert tones((0, 880), (120, 0), (5_000, 880)) == ["beep", "beep"]
+    assert tones((0, 660), (250, 0), (350, 880), (600, 0), (700, 1100), (1100, 0)) == []
+
+
 def test_without_power_it_is_dark_and_silent_at_once() -> None:
     panel = Panel()
     panel.take(pixels(*[(9, 9, 9)] * 8))

@@ -23,7 +23,7 @@ def test_a_diary_names_a_tech_and_a_dispenser():
 
 
 def test_what_nobody_does_is_told():
-    with pytest.raises(techs.TechError, match="reissue, update"):
+    with pytest.raises(techs.TechError, match="reissue, seen, update"):
         asyncio.run(techs.do("juggle", None, "d1"))
 
 

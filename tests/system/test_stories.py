@@ -61,6 +61,8 @@ def test_the_quick_stories_are_good_and_another_process_confirms_it(
     (batch,) = runs.glob("*-scenarios")
     assert {path.name for path in batch.iterdir()} == SMOKE
     assert {path.name: verify(path)[1] for path in batch.iterdir()} == {name: [] for name in SMOKE}
+    answers = verify(batch / "changed-mind")[0].answers
+    assert answers == {"beep": 3, "noted": 3, "delivered": 1}, "what the panel said was judged"
     confirmed = dosewire("sim", "verify", batch / "broker-away")
     assert confirmed.returncode == 0, confirmed.stdout
     assert "report: confirmed" in confirmed.stdout

@@ -1,9 +1,12 @@
 """What a board in virtual time has to ask for, and what not; and that it misses nothing by it."""
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from sim.board.events import OutputEvent
 from sim.board.turns import Turns
 from sim.clock import VirtualClock
 from tests.sim.board.bench import Bench
@@ -91,3 +94,32 @@ def test_the_peak_of_the_heap_is_told_as_if_garbage_were_collected_as_asked(
         "async def main():\n    for _ in range(12):\n        await asyncio.sleep(100)\n"
         "        bytes(20000)\nasyncio.run(main())\n",
     )
+
+
+def test_lights_that_nobody_acts_on_are_told_while_somebody_looks(tmp_path: Path) -> None:
+    """Whether somebody does changes nothing for the board, and its reset nothing for who does."""
+    main = (
+        "import machine, time\npin, n = machine.Pin(2, machine.Pin.OUT), 0\n"
+        "while True:\n    n += 1\n    time.sleep_ms(100)\n"
+        "    machine.bitstream(pin, 0, (400, 850, 800, 450), bytes((n,)))\n"
+        "    if n == 60:\n        machine.reset()\n"
+    )
+
+    async def whole(folder: Path, spans: list[tuple[float, bool]]) -> list[tuple[int, int]]:
+        clock = VirtualClock()
+        told: list[OutputEvent] = []
+        bench = Bench(folder, clock=clock, seed=5, on_output=told.append, watched=False)
+        bench.install(main=main)
+        await bench.board.power_on()
+        for seconds, on in spans:
+            bench.board.hear(on)
+            await clock.advance(seconds)
+        await bench.board.close()
+        return [(event.time_ns, event.data[0]) for event in told if event.kind == "pixels"]
+
+    assert asyncio.run(whole(tmp_path / "never", [(8, False)])) == []
+    always = asyncio.run(whole(tmp_path / "always", [(8, True)]))
+    assert [n for _, n in always][:60] == list(range(1, 61))
+    assert [n for _, n in always][60:63] == [1, 2, 3]
+    parts = asyncio.run(whole(tmp_path / "parts", [(2, False), (2, True), (4, False)]))
+    assert 18 <= len(parts) <= 21 and set(parts) < set(always)
