@@ -114,12 +114,14 @@ class Measure(Entry, frozen=True):
 class Meta(Entry, frozen=True):
     """The run's seed, and the dispenser ids (16 hex digits) by the world's names.
 
-    `loose_ms`: how far the times of stimuli may be off, where a person's hands gave them.
+    `loose_ms`: how far the times of stimuli may be off, where a person's hands gave them. `real`:
+    time was the machine's, which may let a board wait.
     """
 
     seed: int
     dispensers: dict[str, str]
     loose_ms: int = 0
+    real: bool = False
 
 
 _BY_KEY: dict[str, type[Entry]] = {

@@ -18,12 +18,26 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sim.compare import Difference, Pair
 from sim.expected import MS, Expected
-from sim.ledger import Answer, Entry, Fault, Healed, Measure, Power, Stimulus, Tech, only, utc
+from sim.ledger import (
+    Answer,
+    Entry,
+    Fault,
+    Healed,
+    Measure,
+    Power,
+    Stimulus,
+    Tech,
+    meta,
+    only,
+    utc,
+)
 from sim.panel import BEEP, DELIVERED, NOTED, SEEN
 from sim.stored import Stored
 
-_RECENT_NS = 2_500 * MS
-"""So soon after its press a response is noted, and has been seen to be."""
+_RECENT_NS = 10_000 * MS
+"""So soon after its press a response is noted, and has been seen to be, on any machine."""
+_HASTE_NS = 5_000 * MS
+"""A real machine may be so late to let a board feel a press."""
 _SHOWN_NS = 2_500 * MS
 """Longest that showing an answer takes; if power came or went meanwhile it may have been none."""
 _GLOW_NS = 1_000 * MS
@@ -98,6 +112,7 @@ class _Life:
         ends = [m for m in only(Measure, entries, name) if m.measure == "journal_next"]
         gone = [fault for fault in only(Fault, entries) if fault.fault in _GONE]
         self._is_whole = bool(ends) and not gone
+        self._haste = _HASTE_NS if meta(entries).real else 0
 
     def wrong(self, answer: Answer) -> str | None:
         """Say what was not so, "" if all was; None if that is open."""
@@ -107,6 +122,8 @@ class _Life:
             return self._not_noted(answer.t)
         press = self._newest(answer.t - _GLOW_NS)
         if press is None or answer.answer not in (DELIVERED, SEEN):
+            return None
+        if answer.t - press.t < self._haste:
             return None
         if answer.answer == SEEN and not self._is_said(press.t, answer.t):
             return f"nobody has said so since the press at {utc(press.t)}"

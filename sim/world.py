@@ -198,8 +198,8 @@ class World:
             await self._serve()
         ids = {name: dispenser.id for name, dispenser in self.dispensers.items()}
         loose = self._serial.loose_ms if self._serial else 0
-        meta = Meta(t=self.clock.now_ns, seed=self.seed, dispensers=ids, loose_ms=loose)
-        self.ledger.append(meta)
+        real = not self.virtual
+        self.ledger.append(Meta(self.clock.now_ns, self.seed, ids, loose_ms=loose, real=real))
 
     async def _prepare(self, dispenser: Dispenser) -> None:
         await dispenser.power_on()
