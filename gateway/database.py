@@ -7,7 +7,6 @@ A job's answer comes after COMMIT with synchronous=FULL: what it wrote survives 
 import asyncio
 import contextlib
 import logging
-import os
 import queue
 import sqlite3
 import threading
@@ -98,8 +97,6 @@ class Database:
         self._max_pages = max_bytes // _PAGE
         self._ballast = Ballast(path.with_name(f"{path.name}.ballast"))
         self.on_anew: Callable[[], None] = lambda: None
-        # as text: looked at before every transaction
-        self._names = str(self._path), str(self._log_path)
         self._files: tuple[int, int] = (0, 0)
         self._connection: Connection | None = None
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
@@ -288,8 +285,7 @@ class Database:
         return self._connection
 
     def _inodes(self) -> tuple[int, int]:
-        file, log = self._names
-        return _inode(file), _inode(log)
+        return _inode(self._path), _inode(self._log_path)
 
     def _vanished(self) -> None:
         gone = self._inodes()[0] != self._files[0]
@@ -386,8 +382,8 @@ def _code(error: Exception) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _inode(name: str) -> int:
+def _inode(path: Path) -> int:
     try:
-        return os.stat(name).st_ino  # noqa: PTH116
+        return path.stat().st_ino
     except OSError:
         return 0
