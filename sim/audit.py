@@ -280,7 +280,7 @@ def spool(
     In a run longer than they keep anything by age, that is what was recorded since.
     """
     records = list(records)
-    stored = {(r.dispenser, r.epoch, r.seq, r.raw) for r in records}
+    stored = {_row(record) for record in records}
     columns = ("dispenser", "epoch", "seq", "raw")
     held = {tuple(row) for path in paths for row in rows(path, "records", columns)}
     if any(fault.fault in SPOOL_LOST for fault in only(Fault, entries)):
@@ -288,11 +288,15 @@ def spool(
     ends = Counter[tuple[str, int]]()
     for dispenser, epoch, seq, _ in stored:
         ends[dispenser, epoch] = max(ends[dispenser, epoch], seq)
-    aged = {(r.dispenser, r.epoch, r.seq, r.raw) for r in _aged(records, entries)}
+    aged = {_row(record) for record in _aged(records, entries)}
     kept = {key for key in stored - aged if key[2] > ends[key[0], key[1]] - KEPT}
     found = [Difference("unsent", "in the spool, not stored", *key[:3]) for key in held - stored]
     found += [Difference("pruned", "stored, not in the spool", *key[:3]) for key in kept - held]
     return sorted(found, key=lambda d: (d.kind, d.dispenser, d.epoch, d.seq))
+
+
+def _row(record: Stored) -> tuple[str, int, int, bytes]:
+    return record.dispenser, record.epoch, record.seq, record.raw
 
 
 def _aged(records: Iterable[Stored], entries: Sequence[Entry]) -> Iterable[Stored]:

@@ -38,8 +38,7 @@ class PacedChild(Child):
         self._ending: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         # whatever it did, it rings when it has done it
-        rings = lambda: True  # noqa: E731
-        self._participant = clock.join(name, self._run, holds=self._holds, rings=rings)
+        self._participant = clock.join(name, self._run, holds=self._holds, rings=lambda: True)
         clock.followers.append(self._follow)
 
     @property
